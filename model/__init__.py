@@ -1,0 +1,1 @@
+"""Segmenter in PyTorch, its quantization, and the integer reference that everything else must equal."""

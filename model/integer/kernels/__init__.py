@@ -1,0 +1,30 @@
+"""Fast integer kernels, equal to `model.integer.arithmetic` bit for bit.
+
+Compiled on first use and cached beside the sources. Nothing here is floating point.
+"""
+
+from model.integer.kernels.attention import attention, attention_steps
+from model.integer.kernels.gemm import has_byte_products, linear
+from model.integer.kernels.rows import (
+    argmax_rows,
+    enlarge,
+    layernorm,
+    lookup,
+    lookup_rows,
+    patchify,
+    residual,
+)
+
+__all__ = [
+    "argmax_rows",
+    "attention",
+    "attention_steps",
+    "enlarge",
+    "has_byte_products",
+    "layernorm",
+    "linear",
+    "lookup",
+    "lookup_rows",
+    "patchify",
+    "residual",
+]
