@@ -1,0 +1,35 @@
+# Needs GNU make. Quiet by design: tools speak only when they have something to say.
+
+PYTHON ?= python3
+export PYTHON
+
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test lint venv clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1:/p' Makefile | while IFS=: read -r name text; do \
+		printf '  make %-6s %s\n' "$$name" "$$text"; done
+
+demo: ## segment the pictures in pictures/ with integers only; masks and overlays go to demo/
+	@tools/make-venv.sh
+	@$(BIN)/intarsia run pictures/*.png --out demo
+
+test: ## run the tests
+	@tools/make-venv.sh dev
+	@$(BIN)/python -m pytest -q
+
+lint: ## check style, format and types
+	@tools/make-venv.sh dev
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
+
+venv: ## make or update .venv with all that the targets above need
+	@tools/make-venv.sh dev
+
+clean: ## remove everything that was made here, .venv included
+	@rm -rf .venv .venv-unfinished demo build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@find . -name .git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

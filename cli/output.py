@@ -1,0 +1,73 @@
+"""What commands write: results on stdout, everything else (progress, notes, errors) on stderr.
+
+A command that reports follows this pattern:
+
+    def traffic(json: Json = False) -> None:
+        with progress(json=json) as bar:
+            for size in bar.track(sizes, description="counting"):
+                ...
+        if json:
+            emit_json(report)
+        else:
+            results.print(table)
+"""
+
+from __future__ import annotations
+
+import json as json_module
+import math
+import os
+import sys
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+console = Console(stderr=True)
+"""For people while a command works: notes, warnings, errors."""
+
+results = Console()
+"""For people, what they asked for: tables. Silent with --json."""
+
+Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON on stdout, and nothing else.")]
+"""The type of every command's `json` option."""
+
+
+def emit_json(report: Mapping[str, Any]) -> None:
+    """Print `report` on stdout, the only thing there with --json.
+
+    Arrays become lists and paths text. JSON has no NaN and no infinity: both become null.
+    """
+    sys.stdout.write(json_module.dumps(_plain(report), indent=2, allow_nan=False) + "\n")
+
+
+def progress(*, json: bool = False) -> Progress:
+    """A progress bar on stderr that vanishes when done; none with --json or without a terminal."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=json or not console.is_terminal,
+    )
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if hasattr(value, "tolist"):
+        # Arrays, tensors and their scalars, without importing what defines them.
+        return _plain(value.tolist())
+    raise TypeError(f"a report must hold numbers, text, lists and mappings, not {type(value).__name__}")

@@ -1,0 +1,66 @@
+"""Reports as JSON, and progress that stays out of their way."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+
+from cli.output import emit_json, progress
+
+
+def emitted(report, capsys):
+    emit_json(report)
+    out, err = capsys.readouterr()
+    assert err == ""
+    return json.loads(out, parse_constant=pytest.fail)
+
+
+def test_numbers_text_and_paths(capsys):
+    report = {"cycles": 2**60, "ok": True, "fps": 0.1, "path": Path("a/b.png"), "model": {"size": None}}
+    assert emitted(report, capsys) == report | {"path": "a/b.png"}
+
+
+def test_arrays_and_their_scalars(capsys):
+    report = {
+        "a": np.arange(3, dtype=np.int8),
+        "b": np.int64(7),
+        "c": np.float64(0.1),
+        "d": torch.ones(2),
+        7: (1,),
+    }
+    assert emitted(report, capsys) == {"a": [0, 1, 2], "b": 7, "c": 0.1, "d": [1.0, 1.0], "7": [1]}
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, np.float32("nan"), np.float64("inf")])
+def test_what_json_cannot_say_is_null(value, capsys):
+    assert emitted({"x": [value], "y": np.array([value, 1.0])}, capsys) == {"x": [None], "y": [None, 1.0]}
+
+
+def test_other_objects_are_refused():
+    wanted = "^a report must hold numbers, text, lists and mappings, not set$"
+    with pytest.raises(TypeError, match=wanted):
+        emit_json({"x": {1}})
+
+
+def counted(capsys, **options):
+    with progress(**options) as bar:
+        assert list(bar.track(range(3), description="counting")) == [0, 1, 2]
+    return capsys.readouterr()
+
+
+def test_progress_is_on_stderr_at_a_terminal(capsys, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    at_terminal = Console(stderr=True, force_terminal=True, force_interactive=True)
+    monkeypatch.setattr("cli.output.console", at_terminal)
+    out, err = counted(capsys)
+    assert (out, "counting" in err) == ("", True)
+    assert counted(capsys, json=True) == ("", "")
+
+
+def test_progress_is_silent_without_a_terminal(capsys, monkeypatch):
+    monkeypatch.setattr("cli.output.console", Console(stderr=True, force_terminal=False))
+    assert counted(capsys) == ("", "")
