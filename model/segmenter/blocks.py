@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 LAYER_NORM_EPS = 1e-5
@@ -14,15 +15,14 @@ class Attention(nn.Module):
     def __init__(self, embed: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.scale = (embed // heads) ** -0.5
         self.qkv = nn.Linear(embed, 3 * embed)
         self.proj = nn.Linear(embed, embed)
 
     def forward(self, x: Tensor) -> Tensor:
         batch, tokens, embed = x.shape
         q, k, v = self.qkv(x).view(batch, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        probabilities = (q @ k.transpose(-2, -1) * self.scale).softmax(dim=-1)
-        return self.proj((probabilities @ v).transpose(1, 2).reshape(batch, tokens, embed))
+        mixed = F.scaled_dot_product_attention(q, k, v)
+        return self.proj(mixed.transpose(1, 2).reshape(batch, tokens, embed))
 
 
 class Mlp(nn.Module):

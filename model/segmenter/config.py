@@ -15,19 +15,22 @@ NORMALIZATIONS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
 """Mean and deviation per RGB channel on the 0..1 scale, by the names that Segmenter's files use."""
 
 SIZES: dict[str, dict[str, int]] = {
+    "mini": {"embed": 128, "heads": 2, "layers": 4},
     "tiny": {"embed": 192, "heads": 3, "layers": 12},
     "small": {"embed": 384, "heads": 6, "layers": 12},
     "base": {"embed": 768, "heads": 12, "layers": 12},
     "large": {"embed": 1024, "heads": 16, "layers": 24},
 }
-"""The four encoders of the I-Segmenter paper (numerics section 8)."""
+"""The four encoders of the I-Segmenter paper (numerics section 8) and, for scenes, a small one."""
+
+PAPER_SIZES = ("tiny", "small", "base", "large")
 
 DATASETS: dict[str, dict[str, Any]] = {
     "ade20k": {"image": (512, 512), "classes": 150},
     "cityscapes": {"image": (768, 768), "classes": 19},
-    "scenes": {"image": (192, 256), "classes": 10},
+    "scenes": {"image": (192, 256), "classes": 10, "patch": 8},
 }
-"""Window and number of classes per dataset."""
+"""Window and number of classes per dataset; scenes are small, so their patches are too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +39,7 @@ class SegmenterConfig:
 
     image: (height, width) in pixels of the window that the position embedding is for.
     l2norm, upsampling: the two steps that I-Segmenter drops; published: True and "bilinear".
+    dataset: whose classes they are, where that is known; it names and colours them.
     """
 
     embed: int
@@ -49,12 +53,13 @@ class SegmenterConfig:
     l2norm: bool = True
     upsampling: Literal["bilinear", "nearest"] = "bilinear"
     normalization: str = "vit"
+    dataset: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "image", tuple(self.image))
         for key in ("embed", "heads", "classes", "decoder_layers", "layers", "mlp_ratio"):
             value = getattr(self, key)
-            if not isinstance(value, int) or value < 1:
+            if type(value) is not int or value < 1:
                 raise InputError(f"{key} must be a positive integer, not {value!r}")
         if self.embed % self.heads:
             raise InputError(f"embed must be a multiple of heads ({self.heads}), not {self.embed}")
@@ -62,6 +67,10 @@ class SegmenterConfig:
             raise InputError(f"patch must be one of {PATCHES}, not {self.patch!r}")
         if len(self.image) != 2 or any(not isinstance(s, int) or s < 1 for s in self.image):
             raise InputError(f"image must be two positive integers (height, width), not {self.image}")
+        if type(self.l2norm) is not bool:
+            raise InputError(f"l2norm must be true or false, not {self.l2norm!r}")
+        if self.dataset is not None and self.dataset not in DATASETS:
+            raise InputError(f"dataset must be one of {', '.join(DATASETS)}, not {self.dataset!r}")
         if self.upsampling not in ("bilinear", "nearest"):
             raise InputError(f"upsampling must be bilinear or nearest, not {self.upsampling!r}")
         if self.normalization not in NORMALIZATIONS:
@@ -110,4 +119,4 @@ class SegmenterConfig:
             raise InputError(f"size must be one of {', '.join(SIZES)}, not {size!r}")
         if dataset not in DATASETS:
             raise InputError(f"dataset must be one of {', '.join(DATASETS)}, not {dataset!r}")
-        return cls(**{**SIZES[size], **DATASETS[dataset], **changes})
+        return cls(**{**SIZES[size], **DATASETS[dataset], "dataset": dataset, **changes})
