@@ -1,1 +1,1 @@
-"""TODO"""
+"""Pictures, datasets, generated scenes, sliding windows."""

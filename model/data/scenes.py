@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,32 +59,28 @@ class _Painter:
         if label is not None:
             self.draw_labels.polygon(points, fill=label)
 
-    def box(
-        self, x: float, y: float, width: float, height: float, color: Color, label: int | None
-    ) -> None:
+    def box(self, x: float, y: float, width: float, height: float, color: Color, label: int | None) -> None:
         self.polygon([(x, y), (x + width, y), (x + width, y + height), (x, y + height)], color, label)
 
-    def ellipse(
-        self, x: float, y: float, rx: float, ry: float, color: Color, label: int | None
-    ) -> None:
+    def ellipse(self, x: float, y: float, rx: float, ry: float, color: Color, label: int | None) -> None:
         bounds = (x - rx, y - ry, x + rx, y + ry)
         self.draw_picture.ellipse(bounds, fill=color)
         if label is not None:
             self.draw_labels.ellipse(bounds, fill=label)
 
 
-def _sky(p: _Painter, horizon: float) -> None:
+def _sky(p: _Painter, horizon: float, ground: float) -> None:
     top = np.array(p.tint((95, 150, 215), 25))
     low = np.array(p.tint((200, 215, 230), 12))
-    for y in range(int(horizon) + 1):
-        r, g, b = (top + (low - top) * y / horizon).astype(int).tolist()
+    for y in range(int(ground) + 1):
+        r, g, b = (top + (low - top) * y / ground).astype(int).tolist()
         p.draw_picture.line([(0, y), (p.width, y)], fill=(r, g, b))
     for _ in range(p.rng.integers(0, 4)):
-        x, y = p.uniform(0, p.width), p.uniform(0, 0.7 * horizon)
+        x, middle = p.uniform(0, p.width), p.uniform(0, 0.7 * horizon)
         for _ in range(5):
             dx, dy = p.uniform(-25, 25) * p.unit, p.uniform(-5, 5) * p.unit
             rx, ry = p.uniform(8, 22) * p.unit, p.uniform(3, 8) * p.unit
-            p.ellipse(x + dx, y + dy, rx, ry, p.tint((235, 238, 242), 5), None)
+            p.ellipse(x + dx, middle + dy, rx, ry, p.tint((235, 238, 242), 5), None)
 
 
 def _buildings(p: _Painter, horizon: float, ground: float) -> None:
@@ -155,7 +152,7 @@ def _car(p: _Painter, x: float, foot: float, scale: float) -> None:
 
 
 def _person(p: _Painter, x: float, foot: float, scale: float) -> None:
-    tall, wide = p.uniform(36, 46) * scale, p.uniform(11, 14) * scale
+    tall, wide = p.uniform(36, 46) * scale, p.uniform(12, 15) * scale
     head = 0.085 * tall + 0.8 * scale
     p.box(x - 0.4 * wide, foot - 0.45 * tall, 0.36 * wide, 0.45 * tall, p.tint((50, 55, 80)), PERSON)
     p.box(x + 0.04 * wide, foot - 0.45 * tall, 0.36 * wide, 0.45 * tall, p.tint((50, 55, 80)), PERSON)
@@ -166,7 +163,7 @@ def _person(p: _Painter, x: float, foot: float, scale: float) -> None:
 
 
 def _pole(p: _Painter, x: float, foot: float, scale: float) -> None:
-    tall, wide = p.uniform(60, 105) * scale, p.uniform(5, 7) * scale
+    tall, wide = p.uniform(50, 85) * scale, p.uniform(5.5, 7) * scale
     p.box(x - wide / 2, foot - tall, wide, tall, p.tint((120, 122, 128), 12), POLE)
     if p.rng.random() < 0.75:
         _sign(p, x, foot - tall, p.uniform(9, 13) * scale)
@@ -192,7 +189,7 @@ def _sign(p: _Painter, x: float, y: float, radius: float) -> None:
 def _objects(p: _Painter, horizon: float) -> None:
     """Trees, cars, people and poles, painted from far to near so that they hide each other."""
     kinds: list[tuple[Callable[[_Painter, float, float, float], None], int, int]] = [
-        (_tree, 0, 4), (_car, 1, 4), (_person, 1, 5), (_pole, 1, 4),
+        (_tree, 0, 3), (_car, 1, 4), (_person, 1, 4), (_pole, 1, 4),
     ]  # fmt: skip
     placed = [
         (p.uniform(0.25, 1.0), draw)
@@ -201,7 +198,7 @@ def _objects(p: _Painter, horizon: float) -> None:
     ]
     for depth, draw in sorted(placed, key=lambda item: item[0]):
         foot = horizon + (p.height - horizon) * (0.12 + 0.83 * depth)
-        draw(p, p.uniform(-0.05, 1.0) * p.width, foot, p.unit * (0.55 + 0.6 * depth))
+        draw(p, p.uniform(-0.05, 1.0) * p.width, foot, p.unit * (0.8 + 0.75 * depth))
 
 
 def _smooth_noise(rng: np.random.Generator, height: int, width: int, cell: int) -> NDArray[np.float32]:
@@ -218,10 +215,10 @@ _TEXTURE = np.array([2, 7, 5, 7, 16, 12, 3, 5, 3, 2], dtype=np.float32)
 def _light(p: _Painter, label: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Texture, shadows, light direction, exposure, colour cast and sensor noise."""
     rng, h, w = p.rng, p.height, p.width
-    image = np.asarray(p.picture, dtype=np.float32)
+    image: NDArray[np.floating[Any]] = np.asarray(p.picture, dtype=np.float32)
     texture = _smooth_noise(rng, h, w, 4) * _TEXTURE[label] + rng.normal(0, 3, (h, w))
     image = image + texture[..., None]
-    shade = 1 + 0.18 * _smooth_noise(rng, h, w, max(h // 3, 1))
+    shade: NDArray[np.floating[Any]] = 1 + 0.18 * _smooth_noise(rng, h, w, max(h // 3, 1))
     shade *= np.linspace(1 + p.uniform(-0.15, 0.15), 1 + p.uniform(-0.15, 0.15), w)[None, :]
     if rng.random() < 0.5:
         mask = Image.new("L", (w, h), 0)
@@ -241,9 +238,10 @@ def generate(seed: int, size: tuple[int, int] = SIZE) -> Scene:
     height, width = size
     p = _Painter(np.random.default_rng(seed), height, width)
     horizon = p.uniform(0.36, 0.5) * height
-    _sky(p, horizon)
+    ground = horizon + p.uniform(2, 6) * p.unit
+    _sky(p, horizon, ground)
     _buildings(p, horizon, horizon + p.uniform(4, 10) * p.unit)
-    _ground(p, horizon + p.uniform(2, 6) * p.unit)
+    _ground(p, ground)
     _objects(p, horizon)
     label = np.asarray(p.labels)
     return Scene(image=_light(p, label), label=label)

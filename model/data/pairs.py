@@ -1,0 +1,76 @@
+"""Pictures with annotations in folders: finding them, and reading one pair into an example."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.data.images import IGNORE, read_image, read_map
+from model.errors import InputError
+
+
+@dataclass(frozen=True)
+class Example:
+    """A picture uint8 [H, W, 3] and its labels uint8 [H, W]: class numbers, 255 = ignore."""
+
+    name: str
+    image: NDArray[np.uint8]
+    label: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Files of a picture and its annotation; `mapping` as from `label_mapping`."""
+
+    name: str
+    image: Path
+    annotation: Path
+    mapping: NDArray[np.int16] = field(repr=False)
+
+    def read(self) -> Example:
+        """Both files decoded; an annotation that does not fit is refused."""
+        image, values = read_image(self.image), read_map(self.annotation)
+        if values.shape != image.shape[:2]:
+            raise InputError(
+                f"{self.annotation} has {values.shape[0]} x {values.shape[1]} pixels, "
+                f"{image.shape[0]} x {image.shape[1]} are wanted as in {self.image}"
+            )
+        label = self.mapping[values]
+        if (label < 0).any():
+            wrong = values[label < 0].max()
+            allowed = np.flatnonzero(self.mapping >= 0)
+            raise InputError(f"{self.annotation} has label {wrong}, {_ranges(allowed)} are wanted")
+        return Example(self.name, image, label.astype(np.uint8))
+
+
+def label_mapping(classes: dict[int, int], ignored: tuple[int, ...]) -> NDArray[np.int16]:
+    """int16 [256] from a file's value to a class; 255 for `ignored` values, -1 for all others."""
+    mapping = np.full(256, -1, dtype=np.int16)
+    mapping[list(ignored)] = IGNORE
+    for value, label in classes.items():
+        mapping[value] = label
+    return mapping
+
+
+def existing_folder(path: Path) -> Path:
+    """`path`, refused by name when it is not a folder."""
+    if not path.is_dir():
+        raise InputError(f"{path} is {'not a folder' if path.exists() else 'missing'}, a folder is wanted")
+    return path
+
+
+def found(folder: Path, pattern: str) -> list[Path]:
+    """Files of a folder by pattern, sorted; none is refused. Hidden files do not count."""
+    files = sorted(p for p in existing_folder(folder).glob(pattern) if not p.name.startswith("."))
+    if not files:
+        raise InputError(f"{folder} has no {pattern}, at least one picture is wanted")
+    return files
+
+
+def _ranges(values: NDArray[np.integer]) -> str:
+    """Sorted numbers in words: 0 to 18 and 255."""
+    runs = np.split(values, np.flatnonzero(np.diff(values) > 1) + 1)
+    return " and ".join(f"{r[0]} to {r[-1]}" if len(r) > 1 else f"{r[0]}" for r in runs)

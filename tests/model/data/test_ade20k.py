@@ -1,0 +1,82 @@
+"""ADE20K's layout, labels, names and colours."""
+
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from model.data import ade20k
+from model.data.dataset import open_dataset
+from model.data.images import write_png
+from model.errors import InputError
+
+
+@pytest.fixture
+def root(tmp_path):
+    base = tmp_path / "ADEChallengeData2016"
+    for split, names in (("training", "cab"), ("validation", "de")):
+        for k, name in enumerate(names):
+            picture = base / "images" / split / f"{name}.jpg"
+            picture.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (6, 4 + k), (10 * k, 0, 0)).save(picture)
+            values = np.full((4 + k, 6), k, np.uint8)
+            values[0] = [0, 1, 2, 3, 149, 150]
+            write_png(base / "annotations" / split / f"{name}.png", values)
+    return tmp_path
+
+
+def test_tables():
+    assert len(ade20k.CLASSES) == len(set(ade20k.CLASSES)) == 150
+    assert ade20k.CLASSES[:3] == ("wall", "building", "sky")
+    assert ade20k.CLASSES[20] == "car"
+    assert ade20k.CLASSES[149] == "flag"
+    assert ade20k.PALETTE.shape == (150, 3)
+    assert ade20k.PALETTE.dtype == np.uint8
+    assert ade20k.PALETTE[[0, 2, 20, 149]].tolist() == [
+        [120, 120, 120],
+        [6, 230, 230],
+        [0, 102, 200],
+        [92, 0, 255],
+    ]
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_examples(root, inside):
+    data = open_dataset("ade20k", root / "ADEChallengeData2016" if inside else root, "train")
+    assert data.classes == ade20k.CLASSES
+    assert [e.name for e in data] == ["a", "b", "c"]
+    example = data[1]  # b, the third that was written
+    assert example.image.shape == (6, 6, 3)
+    assert example.label[0].tolist() == [255, 0, 1, 2, 148, 149]
+    assert (example.label[1:] == 1).all()
+    assert [e.name for e in open_dataset("ade20k", str(root), "val")] == ["d", "e"]
+
+
+def test_label_151_is_refused(root):
+    path = root / "ADEChallengeData2016/annotations/validation/d.png"
+    write_png(path, np.full((4, 6), 151, np.uint8))
+    data = open_dataset("ade20k", root, "val")
+    with pytest.raises(InputError, match=f"^{path} has label 151, 0 to 150 are wanted$"):
+        data[0]
+    assert data[1].name == "e"
+
+
+def test_wrong_layouts_are_refused(root):
+    base = root / "ADEChallengeData2016"
+
+    def refused(message):
+        with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+            ade20k.pairs(root, "train")
+
+    (base / "annotations/training/b.png").unlink()
+    refused(f"{base}/images/training/b.jpg has no annotation, {base}/annotations/training/b.png is wanted")
+    (base / "annotations").rename(base / "labels")
+    refused(f"{base}/annotations/training is missing, a folder is wanted")
+    for name in "abc":
+        (base / f"images/training/{name}.jpg").unlink()
+    refused(f"{base}/images/training has no *.jpg, at least one picture is wanted")
+    base.rename(root / "other")
+    refused(f"{root}/images/training is missing, a folder is wanted")
+    with pytest.raises(InputError, match=f"^{root}/none is missing, a folder is wanted$"):
+        ade20k.pairs(root / "none", "train")

@@ -1,0 +1,76 @@
+"""Pictures with annotations: reading, mapping, and refusals."""
+
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from model.data.images import write_png
+from model.data.pairs import Pair, existing_folder, found, label_mapping
+from model.errors import InputError
+
+MAPPING = label_mapping({1: 0, 2: 1, 5: 2}, ignored=(0, 9))
+IMAGE = np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8)
+
+
+def pair(folder, values):
+    write_png(folder / "a.png", IMAGE)
+    write_png(folder / "label.png", values)
+    return Pair("a", folder / "a.png", folder / "label.png", MAPPING)
+
+
+def test_label_mapping():
+    assert MAPPING.dtype == np.int16
+    assert MAPPING[:10].tolist() == [255, 0, 1, -1, -1, 2, -1, -1, -1, 255]
+    assert (MAPPING[10:] == -1).all()
+    assert MAPPING.shape == (256,)
+
+
+def test_read(tmp_path):
+    values = np.zeros((4, 6), np.uint8)
+    values[0] = [0, 1, 2, 5, 9, 1]
+    example = pair(tmp_path, values).read()
+    assert example.name == "a"
+    assert (example.image == IMAGE).all()
+    assert example.label.dtype == np.uint8
+    assert example.label[0].tolist() == [255, 0, 1, 2, 255, 0]
+    assert (example.label[1:] == 255).all()
+
+
+def test_another_size_is_refused(tmp_path):
+    message = f"{tmp_path}/label.png has 6 x 4 pixels, 4 x 6 are wanted as in {tmp_path}/a.png"
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        pair(tmp_path, np.zeros((6, 4), np.uint8)).read()
+
+
+def test_unknown_labels_are_refused(tmp_path):
+    values = np.ones((4, 6), np.uint8)
+    values[3, 5] = 7
+    message = f"{tmp_path}/label.png has label 7, 0 to 2 and 5 and 9 are wanted"
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        pair(tmp_path, values).read()
+
+
+def test_annotations_of_colours_are_refused(tmp_path):
+    one = pair(tmp_path, np.zeros((4, 6), np.uint8))
+    Image.fromarray(IMAGE).save(one.annotation)
+    with pytest.raises(InputError, match=r"label\.png has pixels of mode RGB"):
+        one.read()
+
+
+def test_found_is_sorted_and_skips_hidden_files(tmp_path):
+    for name in ("b.jpg", "a.jpg", "._a.jpg", "c.txt"):
+        (tmp_path / name).touch()
+    assert [p.name for p in found(tmp_path, "*.jpg")] == ["a.jpg", "b.jpg"]
+    with pytest.raises(InputError, match=f"^{tmp_path} has no \\*.png, at least one picture is wanted$"):
+        found(tmp_path, "*.png")
+
+
+def test_existing_folder(tmp_path):
+    assert existing_folder(tmp_path) == tmp_path
+    with pytest.raises(InputError, match=f"^{tmp_path}/none is missing, a folder is wanted$"):
+        existing_folder(tmp_path / "none")
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=f"^{tmp_path}/file is not a folder, a folder is wanted$"):
+        existing_folder(tmp_path / "file")
