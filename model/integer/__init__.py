@@ -1,1 +1,1 @@
-"""TODO"""
+"""The integer reference: arithmetic, operators, graph, executor, artifact. Nothing here is a float."""

@@ -104,9 +104,7 @@ def isqrt(v: ArrayLike) -> Ints:
     return np.asarray(root)
 
 
-def layernorm(
-    x: ArrayLike, b: ArrayLike, B: ArrayLike, c: ArrayLike, *, out_bits: int = 8
-) -> Narrow:
+def layernorm(x: ArrayLike, b: ArrayLike, B: ArrayLike, c: ArrayLike, *, out_bits: int = 8) -> Narrow:
     """I-LayerNorm over the last axis, of length D (I-ViT I-LayerNorm, exact root).
 
         mu = RHE(sum x / D);  y = x - mu;  v = sum y**2;  s = max(isqrt(v), 1);  f = I31 // s

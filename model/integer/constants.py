@@ -59,9 +59,7 @@ def _round_half_away(v: Floats) -> Ints:
 @overload
 def dyadic(ratio: float, multiplier_bits: int = 16) -> tuple[int, int]: ...
 @overload
-def dyadic(
-    ratio: NDArray[Any] | Sequence[float], multiplier_bits: int = 16
-) -> tuple[Ints, Ints]: ...
+def dyadic(ratio: NDArray[Any] | Sequence[float], multiplier_bits: int = 16) -> tuple[Ints, Ints]: ...
 def dyadic(ratio: ArrayLike, multiplier_bits: int = 16) -> tuple[Any, Any]:
     """Write `ratio` as a dyadic number b / 2**c (I-Segmenter Eq. 5; I-ViT `batch_frexp`).
 

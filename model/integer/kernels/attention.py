@@ -78,9 +78,7 @@ def _attend(
         raise ValueError(f"probabilities must have 8 or 16 bits, not {bits}")
     if not (1 <= i0 <= 2**23 and 1 <= n <= 31 and 15 <= reciprocal_bits <= 46):
         values = f"i0 = {i0}, n = {n}, reciprocal_bits = {reciprocal_bits}"
-        raise ValueError(
-            f"Shiftmax must have i0 1..2^23, n 1..31, reciprocals 15..46, not {values}"
-        )
+        raise ValueError(f"Shiftmax must have i0 1..2^23, n 1..31, reciprocals 15..46, not {values}")
     if qkv.shape[1] != 3 * dim or dim % heads:
         raise ValueError(f"columns must be 3 * {heads} heads of one size, not {qkv.shape[1]}")
     out = np.empty((tokens, dim), np.int8)
@@ -126,9 +124,7 @@ def _blocks(first, last, qkv, keys, values, shiftmax, score, output, scores, pro
                 query[row, i] = qkv[start + row, head * depth + i]
         for column in range(0, tokens, GROUP):
             columns = min(GROUP, tokens - column)
-            multiply_block(
-                query, rows, keys, head * keys.shape[1] + column // COLUMNS, columns, acc
-            )
+            multiply_block(query, rows, keys, head * keys.shape[1] + column // COLUMNS, columns, acc)
             for row in range(rows):
                 for j in range(0, columns, COLUMNS):
                     source, target = row * GROUP + j, row * logits.shape[1] + column + j

@@ -35,13 +35,12 @@ def linear(
     `byte_products` overrides the choice of engine; both give the same numbers.
     """
     if x.shape[1] != weight.shape[1]:
-        raise ValueError(
-            f"x must have the {weight.shape[1]} columns of the weight, not {x.shape[1]}"
-        )
+        raise ValueError(f"x must have the {weight.shape[1]} columns of the weight, not {x.shape[1]}")
     m, n = x.shape[0], weight.shape[0]
     out = np.empty((m, n), np.int8 if out_bits == 8 else np.int16)
     constants = scale(b, c, n, out_bits, bias)
-    if has_byte_products() if byte_products is None else byte_products:
+    bytewise = has_byte_products() if byte_products is None else byte_products
+    if bytewise and x.shape[1] > 1:  # of a single column torch mistakes the strides
         _requantize(_torch_product(x, weight), constants, out, threads())
     else:
         _linear(x, weight, constants, out, threads())

@@ -18,9 +18,7 @@ BIAS, LOW, HIGH, B, C, SPLIT, MASK, SHIFT, HALF = range(9)
 Scale = NDArray[np.int32]
 
 
-def scale(
-    b: ArrayLike, c: ArrayLike, columns: int, out_bits: int, bias: ArrayLike | None = None
-) -> Scale:
+def scale(b: ArrayLike, c: ArrayLike, columns: int, out_bits: int, bias: ArrayLike | None = None) -> Scale:
     """Constants for `columns` columns; multipliers |b| < 2^31 and shifts 0 <= c <= 63.
 
     A column each, followed by COLUMNS spare ones, so that whole vectors may be read.

@@ -39,9 +39,7 @@ def multiply_tile(context, a, a_start, a_stride, b, b_start, pairs, acc, acc_sta
         sums = [cgutils.alloca_once_value(builder, ZERO) for _ in range(2 * ROWS)]
         with cgutils.for_range(builder, pairs) as loop:
             first = builder.gep(panel, [e.times(loop.index, 2)])
-            halves = [
-                builder.load(builder.gep(first, [e.index(half)]), align=2) for half in range(2)
-            ]
+            halves = [builder.load(builder.gep(first, [e.index(half)]), align=2) for half in range(2)]
             for row in range(ROWS):
                 pair = builder.load(builder.gep(rows[row], [loop.index]), align=2)
                 pair = builder.insert_element(ZERO, pair, I32(0))

@@ -79,9 +79,7 @@ def test_inputs_are_never_float():
         with pytest.raises(TypeError, match=f"^{re.escape(sentence)}$"):
             call(value)
     for form in FORMS:
-        with pytest.raises(
-            TypeError, match=r"^x must be an integer or an array of integers, not float64$"
-        ):
+        with pytest.raises(TypeError, match=r"^x must be an integer or an array of integers, not float64$"):
             ia.shiftgelu([0.5], 3, form=form)
     with pytest.raises(TypeError, match=r"^n must be an integer, not float$"):
         ia.shift_exp(x, 1, n=15.0)

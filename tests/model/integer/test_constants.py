@@ -64,8 +64,7 @@ def test_dyadic_at_the_ends_of_the_shift():
     [
         (
             lambda: ia.dyadic([1.0, 32768.0]),
-            "ratio must have its shift c in 0..63, not -1, which 32768.0 needs with 16 "
-            "multiplier bits",
+            "ratio must have its shift c in 0..63, not -1, which 32768.0 needs with 16 multiplier bits",
         ),
         (  # only after the halving
             lambda: ia.dyadic(2.0**15 - 2.0**-10),
@@ -74,8 +73,7 @@ def test_dyadic_at_the_ends_of_the_shift():
         ),
         (
             lambda: ia.dyadic(-1e-20, 32),
-            "ratio must have its shift c in 0..63, not 97, which -1e-20 needs with 32 "
-            "multiplier bits",
+            "ratio must have its shift c in 0..63, not 97, which -1e-20 needs with 32 multiplier bits",
         ),
         (lambda: ia.dyadic(math.inf), "ratio must be finite, not inf"),
         (lambda: ia.dyadic([1.0, math.nan]), "ratio must be finite, not nan"),

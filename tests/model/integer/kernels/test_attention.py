@@ -22,9 +22,7 @@ def expected(qkv: Any, heads: int, i0: int, score: Any, output: Any, **options: 
     return scores, weights, out.transpose(1, 0, 2).reshape(tokens, dim)
 
 
-def check(
-    qkv: Any, heads: int, i0: int, score: Any = SCORE, output: Any = OUTPUT, **options: int
-) -> None:
+def check(qkv: Any, heads: int, i0: int, score: Any = SCORE, output: Any = OUTPUT, **options: int) -> None:
     steps = attention_steps(qkv, heads, i0, score, output, **options)
     for got, want in zip(steps, expected(qkv, heads, i0, score, output, **options), strict=True):
         assert got.dtype == want.dtype and (got == want).all()

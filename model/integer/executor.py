@@ -1,0 +1,106 @@
+"""Runs the integer graph on a picture, with integers only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.errors import InputError
+from model.integer import fast
+from model.integer.graph import GRID, IMAGE, LABELS, MASKS, Graph, Node
+from model.integer.operators import REFERENCE, Array
+
+Step = tuple[tuple[str, ...], Callable[[list[Array]], tuple[Array, ...]], tuple[str, ...]]
+"""Names of the inputs, the function, names of the outputs."""
+
+
+class Executor:
+    """The integer reference of one graph.
+
+    engine "fast" uses compiled kernels, "reference" plain NumPy: equal on every tensor, and the
+    second is the one to read. Images are uint8 [H, W, 3] of the size in `graph.config.image`.
+    """
+
+    def __init__(self, graph: Graph, engine: Literal["fast", "reference"] = "fast") -> None:
+        self.graph = graph
+        self._engine = engine
+        self._steps: dict[bool, list[Step]] = {}
+
+    def run(self, image: NDArray[np.uint8]) -> NDArray[np.unsignedinteger]:
+        """Labels [H, W] of the picture."""
+        return self._last(image, LABELS)
+
+    def scores(self, image: NDArray[np.uint8]) -> NDArray[np.int16]:
+        """Class scores int16 [K, H, W]: every pixel has those of its patch."""
+        config = self.graph.config
+        rows, columns = config.grid
+        masks = self._last(image, MASKS).T.reshape(-1, rows, columns)
+        large = masks.repeat(config.patch, axis=1).repeat(config.patch, axis=2)
+        return large[:, : config.image[0], : config.image[1]]
+
+    def tensors(self, image: NDArray[np.uint8]) -> Iterator[tuple[str, Array]]:
+        """Every tensor of the graph with its name, in execution order; the image is the first."""
+        yield from self._walk(image, every=True, until=LABELS)
+
+    def _last(self, image: NDArray[np.uint8], name: str) -> Array:
+        for made, array in self._walk(image, every=False, until=name):
+            if made == name:
+                return array
+        raise InputError(f"the graph has no tensor {name}")
+
+    def _walk(self, image: NDArray[np.uint8], *, every: bool, until: str) -> Iterator[tuple[str, Array]]:
+        wanted = (*self.graph.config.image, 3)
+        if image.dtype != np.uint8 or image.shape != wanted:
+            raise InputError(
+                f"the image must be uint8 {list(wanted)}, not {image.dtype} {list(image.shape)}"
+            )
+        if every not in self._steps:
+            self._steps[every] = list(self._plan(every))
+        steps = self._steps[every]
+        last_use = {name: i for i, (inputs, _, _) in enumerate(steps) for name in inputs}
+        values: dict[str, Array] = {IMAGE: np.ascontiguousarray(image)}
+        yield IMAGE, values[IMAGE]
+        for i, (inputs, function, outputs) in enumerate(steps):
+            for name, array in zip(outputs, function([values[n] for n in inputs]), strict=True):
+                values[name] = array
+                yield name, array
+                if name == until:
+                    return
+            for name in inputs:
+                if last_use[name] == i:
+                    values.pop(name, None)
+
+    def _plan(self, every: bool) -> Iterator[Step]:
+        """The steps of the graph; attention is one step of the fast engine."""
+        nodes = iter(self.graph.nodes)
+        for node in nodes:
+            if self._engine == "fast" and node.op == "scores":
+                yield _attention(node, next(nodes), next(nodes), every)
+            else:
+                yield node.inputs, self._function(node), (node.name,)
+
+    def _function(self, node: Node) -> Callable[[list[Array]], tuple[Array, ...]]:
+        constants = {role: self.graph.constants[name] for role, name in node.constants.items()}
+        if self._engine == "reference":
+            operator = REFERENCE[node.op]
+            return lambda inputs: (operator(node, inputs, constants),)
+        prepared = fast.prepare(node, constants)
+        return lambda inputs: (prepared(inputs),)
+
+
+def _attention(scores: Node, shiftmax: Node, mix: Node, every: bool) -> Step:
+    if every:
+        names = scores.name, shiftmax.name, mix.name
+        return (
+            scores.inputs,
+            lambda inputs: fast.attention_steps(inputs[0], scores, shiftmax, mix),
+            names,
+        )
+    fused = fast.prepare_attention(scores, shiftmax, mix)
+    return scores.inputs, lambda inputs: (fused(inputs),), (mix.name,)
+
+
+__all__ = ["GRID", "IMAGE", "LABELS", "MASKS", "Executor"]

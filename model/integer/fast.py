@@ -1,0 +1,148 @@
+"""The operators of the graph on compiled kernels: what `operators` computes, much faster.
+
+A prepared operator holds its constants as the kernel wants them, so that nothing is converted
+per image. Attention is one kernel when nobody looks at the scores and probabilities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.integer import arithmetic, kernels
+from model.integer.graph import Node
+from model.integer.operators import REFERENCE, Array
+
+Prepared = Callable[[Sequence[Array]], Array]
+
+
+def prepare(node: Node, constants: Mapping[str, Array]) -> Prepared:
+    """The operator of `node` as a function of its inputs alone."""
+    if node.op in _PREPARE:
+        return _PREPARE[node.op](node, constants)
+    operator = REFERENCE[node.op]
+    return lambda inputs: operator(node, inputs, constants)
+
+
+def prepare_attention(scores: Node, shiftmax: Node, mix: Node) -> Prepared:
+    """scores, shiftmax and mix as one function of qkv; no score or probability is kept."""
+    heads, first, second, options = _attention(scores, shiftmax, mix)
+    i0 = shiftmax.integer("i0")
+    return lambda inputs: kernels.attention(inputs[0], heads, i0, first, second, **options)
+
+
+def attention_steps(qkv: Array, scores: Node, shiftmax: Node, mix: Node) -> tuple[Array, Array, Array]:
+    """Scores, probabilities and mixed values of one attention."""
+    heads, first, second, options = _attention(scores, shiftmax, mix)
+    return kernels.attention_steps(qkv, heads, shiftmax.integer("i0"), first, second, **options)
+
+
+def gelu_table(node: Node) -> NDArray[np.int8]:
+    """ShiftGELU and its requantization for every byte: int8 [256], indexed by x + 128.
+
+    The forms that look at the row maximum need one such row per maximum: int8 [256, 256].
+    """
+    form, i0 = str(node.attributes["form"]), node.integer("i0")
+    x = np.arange(-128, 128, dtype=np.int8)
+    if form == "lambda-shift-elem":
+        out = arithmetic.shiftgelu(x, i0, form=form)
+    else:
+        # A row of (x, maximum) for every pair; where x is above the maximum nobody looks.
+        pairs = np.stack(np.broadcast_arrays(x[None, :], x[:, None]), axis=-1)
+        out = arithmetic.shiftgelu(pairs, i0, form=form)[..., 0]
+    table: NDArray[np.int8] = arithmetic.requantize(
+        out, node.integer("b"), node.integer("c"), out_bits=8
+    ).astype(np.int8)
+    return table
+
+
+def _attention(
+    scores: Node, shiftmax: Node, mix: Node
+) -> tuple[int, tuple[int, int], tuple[int, int], dict[str, int]]:
+    options = {
+        "n": shiftmax.integer("n"),
+        "reciprocal_bits": shiftmax.integer("reciprocal_bits"),
+        "probability_bits": shiftmax.integer("out_bits"),
+    }
+    first, second = ((node.integer("b"), node.integer("c")) for node in (scores, mix))
+    return scores.integer("heads"), first, second, options
+
+
+def _pixels(node: Node, constants: Mapping[str, Array]) -> Prepared:
+    table, patch = _writable(constants["table"]), node.integer("patch")
+
+    def run(inputs: Sequence[Array]) -> Array:
+        height, width, _ = inputs[0].shape
+        if height % patch or width % patch:
+            return REFERENCE["pixels"](node, inputs, constants)
+        return kernels.patchify(inputs[0], table, patch)
+
+    return run
+
+
+def _linear(node: Node, constants: Mapping[str, Array]) -> Prepared:
+    weight, b, c = (_writable(constants[key]) for key in ("weight", "b", "c"))
+    bias = _writable(constants["bias"]) if "bias" in constants else None
+    bits = node.integer("out_bits")
+    return lambda inputs: kernels.linear(_whole(inputs[0]), weight, bias, b, c, out_bits=bits)
+
+
+def _matmul(node: Node, constants: Mapping[str, Array]) -> Prepared:
+    b, c, bits = (node.integer(key) for key in ("b", "c", "out_bits"))
+    return lambda inputs: kernels.linear(_whole(inputs[0]), _whole(inputs[1]), None, b, c, out_bits=bits)
+
+
+def _layernorm(node: Node, constants: Mapping[str, Array]) -> Prepared:
+    b, B = _writable(constants["b"]), _writable(constants["B"])
+    c, bits = node.integer("c"), node.integer("out_bits")
+    return lambda inputs: kernels.layernorm(_whole(inputs[0]), b, B, c, out_bits=bits)
+
+
+def _gelu(node: Node, constants: Mapping[str, Array]) -> Prepared:
+    table = gelu_table(node)
+    look = kernels.lookup if table.ndim == 1 else kernels.lookup_rows
+    return lambda inputs: look(inputs[0], table)
+
+
+def _residual(node: Node, constants: Mapping[str, Array]) -> Prepared:
+    b1, c1, b2, c2 = (node.integer(key) for key in ("b1", "c1", "b2", "c2"))
+    fixed = [_writable(constants["identity"])] if "identity" in constants else []
+
+    def run(inputs: Sequence[Array]) -> Array:
+        x, identity = list(inputs) + fixed
+        return kernels.residual(_whole(x), b1, c1, _whole(identity), b2, c2)
+
+    return run
+
+
+def _nearest(node: Node, constants: Mapping[str, Array]) -> Prepared:
+    patch, height, width = (node.integer(key) for key in ("patch", "height", "width"))
+
+    def run(inputs: Sequence[Array]) -> Array:
+        rows, columns = inputs[0].shape
+        return kernels.enlarge(inputs[0], rows * patch, columns * patch)[:height, :width]
+
+    return run
+
+
+def _writable(array: Array) -> Array:
+    # A kernel is compiled once more for read-only arrays; a copy is cheaper.
+    return np.ascontiguousarray(array) if array.flags.writeable else array.copy()
+
+
+def _whole(array: Array) -> Array:
+    """Contiguous from its first element, as the kernels were compiled for."""
+    return np.ascontiguousarray(array)
+
+
+_PREPARE: dict[str, Callable[[Node, Mapping[str, Array]], Prepared]] = {
+    "pixels": _pixels,
+    "linear": _linear,
+    "matmul": _matmul,
+    "layernorm": _layernorm,
+    "gelu": _gelu,
+    "residual": _residual,
+    "nearest": _nearest,
+}

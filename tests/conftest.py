@@ -1,0 +1,45 @@
+"""A small Segmenter with random weights, its picture and its integer graph."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from model.data.scenes import generate
+from model.integer.graph import Graph, QuantizeOptions
+from model.quantize.ptq import quantize
+from model.segmenter import Segmenter, SegmenterConfig
+
+SIZE = (60, 80)
+"""Not a multiple of the patch, so that padding takes part."""
+
+
+def random_segmenter(seed: int = 0, **changes: Any) -> Segmenter:
+    """2 + 2 blocks of 2 heads; LayerNorm parameters are random too."""
+    torch.manual_seed(seed)
+    shape: dict[str, Any] = {"embed": 64, "heads": 2, "layers": 2, "image": SIZE, "classes": 10, "patch": 8}
+    segmenter = Segmenter(SegmenterConfig(**{**shape, "l2norm": False, **changes})).eval()
+    with torch.no_grad():
+        for parameter in segmenter.parameters():
+            if parameter.ndim == 1:
+                parameter.add_(torch.randn_like(parameter) * 0.2)
+    return segmenter
+
+
+@pytest.fixture(scope="session")
+def segmenter() -> Segmenter:
+    return random_segmenter()
+
+
+@pytest.fixture(scope="session")
+def picture() -> NDArray[np.uint8]:
+    return generate(1, SIZE).image
+
+
+@pytest.fixture(scope="session")
+def graph(segmenter: Segmenter) -> Graph:
+    return quantize(segmenter, [generate(seed, SIZE).image for seed in (2, 3)], QuantizeOptions())
