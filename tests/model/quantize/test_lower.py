@@ -1,0 +1,91 @@
+"""Integer constants against their definitions, and the refusals."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from model.errors import InputError
+from model.integer import arithmetic
+from model.integer.graph import QuantizeOptions
+from model.quantize import lower
+
+OPTIONS = QuantizeOptions()
+
+
+def test_a_linear_layer_is_close_to_the_real_one():
+    rng = np.random.default_rng(0)
+    weight, bias = rng.normal(0, 0.2, (24, 48)), rng.normal(0, 1, 24)
+    x = rng.integers(-128, 128, (10, 48)).astype(np.int8)
+    lowered = lower.lower_linear("fc", weight, bias, 0.02, 0.05, 8, OPTIONS)
+    k = lowered.constants
+    acc = x.astype(np.int64) @ k["weight"].astype(np.int64).T + k["bias"]
+    out = arithmetic.requantize(acc, k["b"], k["c"], out_bits=8)
+    real = (x * 0.02) @ weight.T + bias
+    assert np.abs(out * 0.05 - np.clip(real, -128 * 0.05, 127 * 0.05)).max() < 0.1
+    assert np.abs(k["weight"]).max(axis=1).tolist() == [127] * 24
+
+
+def test_a_dead_channel_keeps_its_bias():
+    weight = np.zeros((2, 4))
+    weight[1] = 0.5
+    lowered = lower.lower_linear("fc", weight, np.array([0.7, 0.0]), 0.02, 0.05, 8, OPTIONS)
+    b, c = lowered.constants["b"][0], lowered.constants["c"][0]
+    out = arithmetic.requantize(lowered.constants["bias"][0], b, c, out_bits=8)
+    assert out == 14
+
+
+def test_a_deep_product_that_may_overflow_is_refused_by_name():
+    weight = np.ones((1, 140_000))
+    with pytest.raises(InputError, match=r"deep: the int32 accumulator could reach \d+"):
+        lower.lower_linear("deep", weight, None, 1.0, 1.0, 8, OPTIONS)
+    with pytest.raises(InputError, match="masks: the int32 accumulator"):
+        lower.lower_matmul("masks", 2**17, 1.0, 1.0, 1.0, 16, OPTIONS)
+
+
+def test_a_ratio_without_a_shift_is_refused_by_name():
+    with pytest.raises(InputError, match="r1: ratio must have its shift c in"):
+        lower.lower_residual("r1", 2.0**-23, 1.0, 2.0**40, OPTIONS)
+    with pytest.raises(InputError, match="r2: ratio must have its shift c in"):
+        lower.lower_residual("r2", 1.0, 2.0**20, 1.0, OPTIONS)
+
+
+def test_a_layernorm_beyond_62_bits_is_refused_by_name():
+    with pytest.raises(InputError, match="norm: "):
+        lower.lower_layernorm("norm", np.full(8, 1e-6), np.full(8, 1e6), 1e-6, 8, OPTIONS)
+
+
+def test_probability_rows_are_bounded():
+    """No row of Shiftmax sums to more than the bound that the accumulator was checked with."""
+    rng = np.random.default_rng(1)
+    for i0, tokens, bits, scale in [
+        (1, 50, 31, 1.0),
+        (3000, 900, 31, 1 / 3000),
+        (2**20, 300, 46, 2.0**-20),
+    ]:
+        options = QuantizeOptions(reciprocal_bits=bits)
+        lowered = lower.lower_shiftmax("s", scale, options)
+        assert lowered.attributes["i0"] == i0
+        bound = lower._largest_row(tokens, i0, options)
+        for x in (np.zeros(tokens, np.int8), rng.integers(-3, 4, tokens).astype(np.int8)):
+            p = arithmetic.shiftmax(x, i0, reciprocal_bits=bits)
+            assert int(p.astype(np.int64).sum()) <= bound
+
+
+def test_probabilities_that_could_overflow_are_refused_by_name():
+    options = QuantizeOptions()
+    shiftmax = lower.lower_shiftmax("s", 2.0**-23, options)
+    with pytest.raises(InputError, match="mix: the int32 accumulator"):
+        lower.lower_mix("mix", 2, 4096, shiftmax, 1.0, 1.0, options)
+
+
+@pytest.mark.parametrize("name", ["vit", "deit"])
+def test_the_pixel_table_is_the_normalization(name):
+    from model.segmenter.config import NORMALIZATIONS
+
+    table, scale = lower.pixel_table(name)
+    mean, deviation = NORMALIZATIONS[name]
+    for channel in range(3):
+        real = (np.arange(256) / 255 - mean[channel]) / deviation[channel]
+        assert np.abs(table[channel] * scale - real).max() <= scale / 2 + 1e-12
+    assert np.abs(table.astype(int)).max() == 127
