@@ -1,0 +1,49 @@
+"""How well a model segments a dataset: confusion matrix, IoU per class, mIoU."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from model.data.dataset import Dataset
+from model.errors import InputError
+from model.metrics import Confusion
+from model.predict import Predictor
+
+
+@dataclass
+class Evaluation:
+    """Running result over the examples seen so far."""
+
+    classes: tuple[str, ...]
+    confusion: Confusion = field(init=False)
+    images: int = 0
+
+    def __post_init__(self) -> None:
+        self.confusion = Confusion(len(self.classes))
+
+    def report(self) -> dict[str, Any]:
+        """mIoU, pixel accuracy and IoU per class, as plain values (NaN: the class is absent)."""
+        per_class = self.confusion.iou
+        return {
+            "images": self.images,
+            "miou": self.confusion.miou,
+            "pixel_accuracy": self.confusion.pixel_accuracy,
+            "iou": {name: float(v) for name, v in zip(self.classes, per_class, strict=True)},
+            "confusion": self.confusion.counts.tolist(),
+        }
+
+
+def evaluate(predictor: Predictor, dataset: Dataset) -> Iterator[Evaluation]:
+    """Segments one example after the other; yields the same, growing result after each."""
+    if predictor.config.classes != len(dataset.classes):
+        raise InputError(
+            f"the model has {predictor.config.classes} classes, "
+            f"the dataset {len(dataset.classes)}: they must be of one kind"
+        )
+    result = Evaluation(dataset.classes)
+    for example in dataset:
+        result.confusion.add(example.label, predictor.segment(example.image))
+        result.images += 1
+        yield result

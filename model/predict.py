@@ -1,0 +1,85 @@
+"""One way to segment pictures with a FP32 checkpoint or an integer artifact."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from model.data.images import normalize
+from model.data.windows import Placement, published, segment
+from model.errors import InputError
+from model.integer.artifact import SUFFIX, load_artifact
+from model.integer.executor import Executor
+from model.segmenter import Segmenter, SegmenterConfig
+from model.segmenter.checkpoint import load_checkpoint
+
+ZOO = Path(__file__).parent / "zoo"
+DEFAULT_CHECKPOINT = ZOO / "scenes.safetensors"
+DEFAULT_ARTIFACT = ZOO / "scenes.intarsia"
+"""The shipped Segmenter for generated scenes, in FP32 and in integers."""
+
+
+class Predictor(Protocol):
+    """A model that labels pictures of any size."""
+
+    config: SegmenterConfig
+    kind: str
+
+    def segment(self, image: NDArray[np.uint8]) -> NDArray[np.unsignedinteger[Any]]:
+        """Labels [H, W] of a picture uint8 [H, W, 3]."""
+
+
+class FloatPredictor:
+    """A FP32 Segmenter: scores averaged over windows, interpolated bilinearly."""
+
+    kind = "fp32"
+
+    def __init__(self, segmenter: Segmenter) -> None:
+        self.segmenter, self.config = segmenter.eval(), segmenter.config
+
+    def segment(self, image: NDArray[np.uint8]) -> NDArray[np.unsignedinteger[Any]]:
+        return segment(image, self._scores, smallest=self.config.patch, **placement(self.config))
+
+    @torch.inference_mode()
+    def _scores(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return self.segmenter(normalize(pictures, self.config.normalization)).numpy()
+
+
+class IntegerPredictor:
+    """The integer executor: scores summed over windows, labels from the nearest pixel."""
+
+    kind = "integer"
+
+    def __init__(self, executor: Executor) -> None:
+        self.executor, self.config = executor, executor.graph.config
+
+    def segment(self, image: NDArray[np.uint8]) -> NDArray[np.unsignedinteger[Any]]:
+        if image.shape[:2] == self.config.image:
+            return self.executor.run(image)  # one window: what follows would give the same
+        return segment(image, self._scores, smallest=self.config.patch, **placement(self.config))
+
+    def _scores(self, pictures: NDArray[np.uint8]) -> NDArray[np.int16]:
+        return np.stack([self.executor.scores(picture) for picture in pictures])
+
+
+def placement(config: SegmenterConfig) -> Placement:
+    """Where the windows lie: as published for the model's dataset."""
+    return published(config.dataset or "ade20k", config.image)
+
+
+def load_integer(path: Path) -> IntegerPredictor:
+    """The integer model of an artifact; other files are refused."""
+    if Path(path).suffix != SUFFIX:
+        raise InputError(f"{path}: an integer model is wanted, a file that ends in {SUFFIX}")
+    return IntegerPredictor(Executor(load_artifact(path)))
+
+
+def load_predictor(path: Path) -> Predictor:
+    """The model of a file: an artifact by its suffix, a FP32 checkpoint otherwise."""
+    if Path(path).suffix == SUFFIX:
+        return load_integer(path)
+    return FloatPredictor(load_checkpoint(path))
