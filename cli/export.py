@@ -1,0 +1,49 @@
+"""`intarsia export`: the integer network as ONNX."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.output import Json, emit_json, results
+
+
+def export(
+    onnx: Annotated[Path, typer.Option(help="The file to write.", metavar="FILE.onnx")],
+    model: Annotated[Path | None, typer.Option(help="Artifact; default: the shipped model.")] = None,
+    json: Json = False,
+) -> None:
+    """Write the whole integer graph as ONNX and compare it with the reference in ONNX Runtime.
+
+    Exits with 1 when a label differs.
+
+    Example: intarsia export --model model.intarsia --onnx model.onnx
+    """
+    from model.data.scenes import generate
+    from model.export import OPSET, export_onnx, run_onnx
+    from model.integer.artifact import load_artifact
+    from model.integer.executor import Executor
+    from model.predict import DEFAULT_ARTIFACT
+
+    graph = load_artifact(model or DEFAULT_ARTIFACT)
+    export_onnx(graph, onnx)
+    picture = generate(0, graph.config.image).image
+    wrong = int((run_onnx(onnx, picture) != Executor(graph).run(picture)).sum())
+    pixels = picture.shape[0] * picture.shape[1]
+    if json:
+        emit_json(
+            {
+                "onnx": onnx,
+                "opset": OPSET,
+                "compared_values": pixels,
+                "mismatched_values": wrong,
+                "ok": not wrong,
+            }
+        )
+    else:
+        results.print(
+            f"{onnx}: opset {OPSET}; {pixels - wrong} of {pixels} labels of a generated picture "
+            "are equal in ONNX Runtime and in the reference"
+        )
+    if wrong:
+        raise typer.Exit(1)

@@ -1,0 +1,80 @@
+"""Entry point of `intarsia`: its commands, and how a run ends.
+
+Exit codes: 0 success, 1 a check found a mismatch (`raise typer.Exit(1)`), 2 bad input, 130 interrupted.
+
+A command is a function in a file of its own, `cli/NAME.py`; its docstring is its help and ends with an
+example. To keep `intarsia --help` fast it imports torch, numpy and the packages that need them in its
+body. What users did wrong it raises as `InputError`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from cli import __version__
+from cli.evaluate import evaluate
+from cli.export import export
+from cli.output import console
+from cli.quantize import quantize
+from cli.run import run
+from cli.train import train
+from model.errors import InputError
+
+COMMANDS: tuple[Callable[..., None], ...] = (run, quantize, train, evaluate, export)
+"""The commands in the order of `intarsia --help`; `rtl_run` becomes `rtl-run`."""
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+for command in COMMANDS:
+    app.command()(command)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"intarsia {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Integer-only Segmenter, from PyTorch to silicon: quantize, run, emulate, verify."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line on `arguments` (default: the process's own) and return the exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        code = app(arguments or ["--help"], prog_name="intarsia", standalone_mode=False)
+    except InputError as error:
+        return _fail(str(error), BAD_INPUT)
+    except typer.TyperException as error:
+        # Unknown commands and options, missing and malformed values.
+        return _fail(error.format_message(), error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
+    if code == INTERRUPTED:
+        # Typer itself turns Ctrl-C in a command into this code.
+        return _fail("interrupted", INTERRUPTED)
+    return code if isinstance(code, int) else 0
+
+
+def _fail(message: str, code: int) -> int:
+    sentence = " ".join(message.split())
+    console.print(Text(f"intarsia: {sentence}"), soft_wrap=True)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""`intarsia train`: a FP32 Segmenter from scratch or from a checkpoint."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.options import Image, parse_size
+from cli.output import Json, emit_json, progress, results
+
+
+def train(
+    dataset: Annotated[str, typer.Option(help="scenes, ade20k or cityscapes.")] = "scenes",
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of the dataset; scenes need none.", metavar="DIR")
+    ] = None,
+    size: Annotated[str, typer.Option(help="mini, tiny, small, base or large.")] = "mini",
+    patch: Annotated[int | None, typer.Option(help="8, 16 or 32; default: 8 for scenes, else 16.")] = None,
+    image: Image = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Start from this checkpoint (Segmenter or timm ViT).")
+    ] = None,
+    steps: Annotated[int, typer.Option(help="Optimizer steps.")] = 4000,
+    batch: Annotated[int, typer.Option(help="Pictures per step.")] = 8,
+    learning_rate: Annotated[float, typer.Option(help="Peak of the schedule.")] = 1e-3,
+    seed: Annotated[int, typer.Option(help="Decides weights and samples; at least 1.")] = 1,
+    out: Annotated[Path, typer.Option(help="Folder for the model and its loss curve.")] = Path("trained"),
+    json: Json = False,
+) -> None:
+    """Train in FP32; run the same command again to resume after an interruption.
+
+    Example: intarsia train --dataset scenes --steps 4000 --seed 1 --out trained
+    """
+    from model.data.dataset import open_dataset
+    from model.files import output_folder
+    from model.plots import loss_curve
+    from model.segmenter import SegmenterConfig
+    from model.segmenter.checkpoint import load_checkpoint
+    from model.train import Trainer, TrainOptions
+
+    options = TrainOptions(steps=steps, batch=batch, learning_rate=learning_rate, seed=seed)
+    window = parse_size(image)
+    if checkpoint:
+        segmenter = load_checkpoint(checkpoint, size=size, dataset=dataset, image=window)
+        config = segmenter.config
+    else:
+        segmenter = None
+        changes = {key: value for key, value in (("patch", patch), ("image", window)) if value}
+        # Without L2 normalization, as the integer network is (numerics section 8).
+        config = SegmenterConfig.named(size, dataset, l2norm=False, **changes)
+    examples = open_dataset(dataset, data, "train", window=config.image)
+    output_folder(out)
+    trainer = Trainer(config, examples, options, out / "train.state", initial=segmenter)
+    first = trainer.step
+    with progress(json=json) as bar:
+        task = bar.add_task("training", total=steps, completed=first)
+        for loss in trainer.run():
+            bar.update(task, advance=1, description=f"loss {loss:.3f}")
+    model, curve = out / "model.safetensors", out / "loss.png"
+    trainer.export(model)
+    loss_curve(trainer.losses, curve)
+    report = {
+        "model": model,
+        "loss_curve": curve,
+        "resumed_at": first,
+        "steps": trainer.step,
+        "final_loss": sum(trainer.losses[-50:]) / len(trainer.losses[-50:]),
+    }
+    if json:
+        emit_json(report)
+    else:
+        results.print(
+            f"{model}: loss {report['final_loss']:.3f} after {trainer.step} steps; curve in {curve}"
+        )

@@ -1,0 +1,185 @@
+"""The commands that need a model, end to end on small ones."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cli.main import main
+from model.data.images import read_image, read_map, write_png
+from model.data.scenes import generate
+from model.integer.artifact import load_artifact, save_artifact
+from model.integer.executor import Executor
+from model.segmenter.checkpoint import save_checkpoint
+from tests.conftest import SIZE, random_segmenter
+
+
+@pytest.fixture
+def artifact(graph, tmp_path):
+    save_artifact(graph, tmp_path / "model.intarsia")
+    return tmp_path / "model.intarsia"
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    save_checkpoint(random_segmenter(dataset="scenes"), tmp_path / "model.safetensors")
+    return tmp_path / "model.safetensors"
+
+
+def report(capsys, *arguments, code=0):
+    """The JSON on stdout of one run."""
+    assert main([*map(str, arguments), "--json"]) == code
+    return json.loads(capsys.readouterr().out)
+
+
+def refused(capsys, *arguments):
+    """The one sentence on stderr of a run that exits with 2."""
+    assert main([str(a) for a in arguments]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    return captured.err
+
+
+def test_run_writes_mask_and_overlay(capsys, artifact, picture, tmp_path):
+    write_png(tmp_path / "a.png", picture)
+    found = report(capsys, "run", tmp_path / "a.png", "--model", artifact, "--out", tmp_path / "out")
+    (entry,) = found["images"]
+    labels = Executor(load_artifact(artifact)).run(picture)
+    np.testing.assert_array_equal(read_map(entry["mask"]), labels)
+    assert read_image(entry["overlay"]).shape == picture.shape
+    assert sum(entry["classes"].values()) == pytest.approx(1, abs=1e-4)
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a_mask.png", "a_overlay.png"]
+
+
+def test_run_takes_pictures_of_other_sizes_and_kinds(capsys, artifact, tmp_path):
+    large = generate(3, (130, 95)).image
+    Image.fromarray(large).save(tmp_path / "large.jpg")
+    Image.fromarray(large).convert("L").save(tmp_path / "grey.png")
+    Image.fromarray(large).convert("RGBA").save(tmp_path / "alpha.png")
+    pictures = [tmp_path / name for name in ("large.jpg", "grey.png", "alpha.png")]
+    found = report(capsys, "run", *pictures, "--model", artifact, "--out", tmp_path / "out")
+    for entry in found["images"]:
+        assert read_map(entry["mask"]).shape == (130, 95)
+
+
+def test_run_refuses(capsys, artifact, checkpoint, picture, tmp_path):
+    good = tmp_path / "good.png"
+    write_png(good, picture)
+    out = tmp_path / "out"
+
+    def message(*arguments):
+        return refused(capsys, "run", *arguments, "--out", out)
+
+    assert "none.png does not exist" in message(good, tmp_path / "none.png", "--model", artifact)
+    (tmp_path / "text.png").write_text("no picture")
+    assert "text.png is not recognised as a picture" in message(tmp_path / "text.png", "--model", artifact)
+    write_png(tmp_path / "small.png", np.zeros((7, 30, 3), np.uint8))
+    assert "small.png has 30 x 7 pixels, at least a patch of 8 x 8" in message(
+        tmp_path / "small.png", "--model", artifact
+    )
+    assert "called good" in message(good, good, "--model", artifact)
+    assert ".intarsia" in message(good, "--model", checkpoint)
+    assert not out.exists()
+    (tmp_path / "file").write_text("")
+    assert "file" in refused(capsys, "run", good, "--model", artifact, "--out", tmp_path / "file" / "x")
+
+
+def test_quantize_evaluate_export(capsys, checkpoint, tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for seed in range(3):
+        write_png(folder / f"{seed}.png", generate(seed, (70, 120)).image)
+    out = tmp_path / "new.intarsia"
+    options = ("--gelu", "shift", "--softmax-bits", 8, "--reciprocal-bits", 40, "--multiplier-bits", 20)
+    found = report(
+        capsys, "quantize", "--checkpoint", checkpoint, "--dataset", "scenes", "--calibrate", folder,
+        "--images", 2, *options, "--out", out,
+    )  # fmt: skip
+    assert found["images"] == 2
+    wanted = {"gelu": "shift", "softmax_bits": 8, "multiplier_bits": 20, "reciprocal_bits": 40}
+    assert found["options"] == wanted
+    assert load_artifact(out).to_dict()["options"] == wanted
+
+    matrix = tmp_path / "confusion.png"
+    found = report(capsys, "evaluate", "--model", out, "--images", 3, "--confusion", matrix)
+    assert found["model"] == "integer"
+    counts = np.array(found["confusion"])
+    assert counts.sum() == 3 * SIZE[0] * SIZE[1]
+    assert read_image(matrix).shape[0] > 100
+    hits = np.diag(counts)
+    union = counts.sum(0) + counts.sum(1) - hits
+    assert found["miou"] == pytest.approx((hits[union > 0] / union[union > 0]).mean())
+    assert report(capsys, "evaluate", "--model", checkpoint, "--images", 1)["model"] == "fp32"
+
+    onnx = tmp_path / "new.onnx"
+    found = report(capsys, "export", "--model", out, "--onnx", onnx)
+    assert found["ok"]
+    assert found["compared_values"] == SIZE[0] * SIZE[1]
+    assert onnx.exists()
+
+
+def test_quantize_refuses(capsys, checkpoint, tmp_path):
+    def message(*arguments):
+        return refused(capsys, "quantize", "--checkpoint", checkpoint, *arguments)
+
+    out = ("--out", tmp_path / "x.intarsia")
+    (tmp_path / "empty").mkdir()
+    assert "holds 0 PNG or JPEG files" in message("--calibrate", tmp_path / "empty", *out)
+    assert "does not exist" in message("--calibrate", tmp_path / "none", *out)
+    assert "gelu must be one of" in message("--gelu", "relu", *out)
+    assert "size tiny has embed 192" in message("--size", "tiny", *out)
+    assert "must end in .intarsia" in message("--out", tmp_path / "x.bin")
+    assert "HEIGHTxWIDTH" in message("--image", "512", *out)
+    assert not list(tmp_path.glob("x.*"))
+
+
+def test_train_resumes(capsys, tmp_path, monkeypatch):
+    options = ("--image", "32x48", "--batch", 2, "--steps", 6)
+    whole = report(capsys, "train", *options, "--out", tmp_path / "whole")
+    assert whole["steps"] == 6
+
+    import model.train
+
+    original, calls = model.train.Trainer._batch, []
+
+    def stop(self, step):
+        calls.append(step)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return original(self, step)
+
+    monkeypatch.setattr(model.train.Trainer, "_batch", stop)
+    assert main([str(a) for a in ("train", *options, "--out", tmp_path / "parts")]) == 130
+    monkeypatch.undo()
+    capsys.readouterr()
+    parts = report(capsys, "train", *options, "--out", tmp_path / "parts")
+    assert parts["resumed_at"] == 3
+    assert parts["final_loss"] == pytest.approx(whole["final_loss"], rel=1e-4)
+    assert (tmp_path / "parts" / "loss.png").exists()
+    found = report(capsys, "evaluate", "--model", tmp_path / "parts" / "model.safetensors", "--images", 1)
+    assert found["images"] == 1
+
+    again = refused(capsys, "train", *options, "--batch", 3, "--out", tmp_path / "parts")
+    assert "was made with other options" in again
+    (tmp_path / "parts" / "train.state").write_bytes(b"damaged")
+    again = refused(capsys, "train", *options, "--out", tmp_path / "parts")
+    assert "is not a training state" in again
+
+
+def test_the_default_model_is_the_shipped_one(capsys, tmp_path):
+    write_png(tmp_path / "a.png", generate(5).image)
+    found = report(capsys, "run", tmp_path / "a.png", "--out", tmp_path)
+    labels = read_map(found["images"][0]["mask"])
+    assert (labels == generate(5).label).mean() > 0.85
+
+
+def test_a_folder_that_cannot_be_written(capsys, artifact, picture, tmp_path):
+    write_png(tmp_path / "a.png", picture)
+    shutil.copy(tmp_path / "a.png", tmp_path / "taken")
+    message = refused(capsys, "run", tmp_path / "a.png", "--model", artifact, "--out", tmp_path / "taken")
+    assert "cannot write to folder" in message
