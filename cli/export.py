@@ -21,11 +21,13 @@ def export(
     """
     from model.data.scenes import generate
     from model.export import OPSET, export_onnx, run_onnx
+    from model.files import output_file
     from model.integer.artifact import load_artifact
     from model.integer.executor import Executor
     from model.predict import DEFAULT_ARTIFACT
 
     graph = load_artifact(model or DEFAULT_ARTIFACT)
+    output_file(onnx)
     export_onnx(graph, onnx)
     picture = generate(0, graph.config.image).image
     wrong = int((run_onnx(onnx, picture) != Executor(graph).run(picture)).sum())
@@ -43,7 +45,8 @@ def export(
     else:
         results.print(
             f"{onnx}: opset {OPSET}; {pixels - wrong} of {pixels} labels of a generated picture "
-            "are equal in ONNX Runtime and in the reference"
+            "are equal in ONNX Runtime and in the reference",
+            soft_wrap=True,
         )
     if wrong:
         raise typer.Exit(1)

@@ -25,10 +25,22 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-console = Console(stderr=True)
+WIDE = 10_000
+"""Columns where no terminal limits them: nothing is wrapped or cut in a file or a pipe."""
+
+
+def _console(*, stderr: bool) -> Console:
+    # File names are no markup: [x] in them is not a style, :x: not an emoji.
+    made = Console(stderr=stderr, markup=False, emoji=False, highlight=False)
+    if not made.file.isatty():
+        made.width = WIDE
+    return made
+
+
+console = _console(stderr=True)
 """For people while a command works: notes, warnings, errors."""
 
-results = Console()
+results = _console(stderr=False)
 """For people, what they asked for: tables. Silent with --json."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON on stdout, and nothing else.")]
@@ -46,7 +58,7 @@ def emit_json(report: Mapping[str, Any]) -> None:
 def progress(*, json: bool = False) -> Progress:
     """A progress bar on stderr that vanishes when done; none with --json or without a terminal."""
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),

@@ -41,6 +41,7 @@ def quantize(
     --calibrate ADEChallengeData2016/images/validation --images 1 --out tiny.intarsia
     """
     from model.data.calibration import calibration_images
+    from model.files import output_file
     from model.integer.artifact import check_name, save_artifact
     from model.integer.graph import QuantizeOptions
     from model.predict import DEFAULT_CHECKPOINT
@@ -52,6 +53,7 @@ def quantize(
     window = parse_size(image)
     segmenter = load_checkpoint(checkpoint or DEFAULT_CHECKPOINT, size=size, dataset=dataset, image=window)
     pictures = calibration_images(segmenter.config, calibrate, images)
+    output_file(out)
     with progress(json=json) as bar:
         seen = bar.track(pictures, description="calibrating")
         graph = observe(segmenter, seen, options).graph()
@@ -69,5 +71,6 @@ def quantize(
         return
     results.print(
         f"{out}: {len(graph.nodes)} integer operators, {out.stat().st_size / 2**20:.2f} MiB, "
-        f"calibrated on {len(pictures)} picture{'s' * (len(pictures) != 1)}, GELU {gelu}"
+        f"calibrated on {len(pictures)} picture{'s' * (len(pictures) != 1)}, GELU {gelu}",
+        soft_wrap=True,
     )

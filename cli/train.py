@@ -14,15 +14,21 @@ def train(
     data: Annotated[
         Path | None, typer.Option(help="Folder of the dataset; scenes need none.", metavar="DIR")
     ] = None,
-    size: Annotated[str, typer.Option(help="mini, tiny, small, base or large.")] = "mini",
-    patch: Annotated[int | None, typer.Option(help="8, 16 or 32; default: 8 for scenes, else 16.")] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(help="mini, tiny, small, base or large; default: the checkpoint's, else mini."),
+    ] = None,
+    patch: Annotated[
+        int | None,
+        typer.Option(help="8, 16 or 32; default: the checkpoint's, else 8 for scenes, 16 for others."),
+    ] = None,
     image: Image = None,
     checkpoint: Annotated[
         Path | None, typer.Option(help="Start from this checkpoint (Segmenter or timm ViT).")
     ] = None,
     steps: Annotated[int, typer.Option(help="Optimizer steps.")] = 4000,
     batch: Annotated[int, typer.Option(help="Pictures per step.")] = 8,
-    learning_rate: Annotated[float, typer.Option(help="Peak of the schedule.")] = 1e-3,
+    learning_rate: Annotated[float, typer.Option(help="Peak of the schedule, at most 1.")] = 1e-3,
     seed: Annotated[int, typer.Option(help="Decides weights and samples; at least 1.")] = 1,
     out: Annotated[Path, typer.Option(help="Folder for the model and its loss curve.")] = Path("trained"),
     json: Json = False,
@@ -32,6 +38,7 @@ def train(
     Example: intarsia train --dataset scenes --steps 4000 --seed 1 --out trained
     """
     from model.data.dataset import open_dataset
+    from model.errors import InputError
     from model.files import output_folder
     from model.plots import loss_curve
     from model.segmenter import SegmenterConfig
@@ -43,11 +50,13 @@ def train(
     if checkpoint:
         segmenter = load_checkpoint(checkpoint, size=size, dataset=dataset, image=window)
         config = segmenter.config
+        if patch not in (None, config.patch):
+            raise InputError(f"{checkpoint} has patches of {config.patch} pixels, not the {patch} wanted")
     else:
         segmenter = None
         changes = {key: value for key, value in (("patch", patch), ("image", window)) if value}
         # Without L2 normalization, as the integer network is (numerics section 8).
-        config = SegmenterConfig.named(size, dataset, l2norm=False, **changes)
+        config = SegmenterConfig.named(size or "mini", dataset, l2norm=False, **changes)
     examples = open_dataset(dataset, data, "train", window=config.image)
     output_folder(out)
     trainer = Trainer(config, examples, options, out / "train.state", initial=segmenter)
@@ -70,5 +79,6 @@ def train(
         emit_json(report)
     else:
         results.print(
-            f"{model}: loss {report['final_loss']:.3f} after {trainer.step} steps; curve in {curve}"
+            f"{model}: loss {report['final_loss']:.3f} after {trainer.step} steps; curve in {curve}",
+            soft_wrap=True,
         )

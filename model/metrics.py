@@ -12,12 +12,16 @@ from model.errors import InputError
 class Confusion:
     """Pixels counted by true and predicted class; pixels whose truth is 255 do not count.
 
-    counts: int64 [K, K], rows are the truth, columns the prediction.
+    counts: int64 [K, K], rows are the truth, columns the prediction. K is at most 255: the truth
+    comes from datasets, whose labels are bytes and keep 255 for pixels to ignore.
     """
 
     def __init__(self, classes: int) -> None:
         if not 1 <= classes <= IGNORE:
-            raise InputError(f"the number of classes must be 1 to {IGNORE}, not {classes}")
+            raise InputError(
+                f"the number of classes must be 1 to {IGNORE} for a truth of bytes of which {IGNORE} "
+                f"means ignore, not {classes}"
+            )
         self.counts: NDArray[np.int64] = np.zeros((classes, classes), dtype=np.int64)
 
     def add(self, truth: NDArray[np.integer], prediction: NDArray[np.integer]) -> None:

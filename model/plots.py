@@ -51,8 +51,13 @@ def confusion_matrix(counts: NDArray[np.int64], classes: Sequence[str], path: Pa
     _save(figure, path)
 
 
-def _save(figure: Figure, path: Path) -> None:
+def check_name(path: Path) -> None:
+    """Refuse a file name whose ending is of no format that is drawn."""
     if Path(path).suffix not in SUFFIXES:
         raise InputError(f"{path}: the name of a picture must end in {', '.join(SUFFIXES)}")
+
+
+def _save(figure: Figure, path: Path) -> None:
+    check_name(path)
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=120)

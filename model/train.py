@@ -6,6 +6,7 @@ the same samples as one that was never stopped.
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -19,9 +20,12 @@ from numpy.typing import NDArray
 
 from model.data.images import IGNORE, normalize
 from model.errors import InputError
-from model.files import existing_file, replacing
+from model.files import refusing, replacing
 from model.segmenter import Segmenter, SegmenterConfig
-from model.segmenter.checkpoint import save_checkpoint
+from model.segmenter.checkpoint import read_pickle, save_checkpoint
+
+STATE = {"about", "losses", "model", "optimizer"}
+"""Entries of a training state."""
 
 
 class TrainingData(Protocol):
@@ -46,11 +50,11 @@ class TrainOptions:
         for key in ("steps", "batch", "save_every"):
             if getattr(self, key) < 1:
                 raise InputError(f"{key} must be at least 1, not {getattr(self, key)}")
-        if self.seed < 1:
+        if not 1 <= self.seed < 2**31:
             # Scenes of seed 0 are for evaluation.
-            raise InputError(f"seed must be at least 1, not {self.seed}")
-        if not self.learning_rate > 0:
-            raise InputError(f"learning rate must be above 0, not {self.learning_rate}")
+            raise InputError(f"seed must be in 1..{2**31 - 1}, not {self.seed}")
+        if not 0 < self.learning_rate <= 1:
+            raise InputError(f"learning rate must be above 0 and at most 1, not {self.learning_rate}")
 
     def rate(self, step: int) -> float:
         """Learning rate of step 0..steps-1."""
@@ -81,7 +85,10 @@ class Trainer:
         ]
         self.optimizer = torch.optim.AdamW(groups, lr=self.options.learning_rate)
         self.losses: list[float] = []
-        if self.state.exists():
+        self._sound = True  # False within a step and after one that diverged: nothing to save
+        with refusing(f"{self.state} cannot be read"):
+            found = self.state.exists()
+        if found:
             self._resume()
 
     @property
@@ -93,14 +100,10 @@ class Trainer:
         return {"config": self.config.to_dict(), "options": asdict(self.options)}
 
     def _resume(self) -> None:
-        try:
-            saved = torch.load(existing_file(self.state), weights_only=True)
-            about, losses = saved["about"], list(saved["losses"])
-        except InputError:
-            raise
-        except Exception as error:
-            # A damaged zip, a foreign pickle and a missing key all fail in their own way.
-            raise InputError(f"{self.state} is not a training state of this program: {error}") from None
+        saved = read_pickle(self.state, "a training state of this program")
+        if not isinstance(saved, dict) or set(saved) != STATE:
+            raise InputError(f"{self.state} is not a training state of this program")
+        about = saved["about"]
         if about != self._about():
             raise InputError(
                 f"{self.state} was made with other options ({about}); "
@@ -108,20 +111,21 @@ class Trainer:
             )
         self.model.load_state_dict(saved["model"])
         self.optimizer.load_state_dict(saved["optimizer"])
-        self.losses = losses
+        self.losses = list(saved["losses"])
 
     def save(self) -> None:
         """Write the state, so that the run can go on from here."""
+        state = {
+            "about": self._about(),
+            "losses": self.losses,
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+        # torch.save hides what the system refuses, so it writes to memory.
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
         with replacing(self.state) as temporary:
-            torch.save(
-                {
-                    "about": self._about(),
-                    "losses": self.losses,
-                    "model": self.model.state_dict(),
-                    "optimizer": self.optimizer.state_dict(),
-                },
-                temporary,
-            )
+            temporary.write_bytes(buffer.getbuffer())
 
     def _batch(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
         size = self.options.batch
@@ -132,13 +136,17 @@ class Trainer:
         return pictures, labels
 
     def run(self) -> Iterator[float]:
-        """Train to the last step; yields each step's loss. Saves on the way, at the end and
-        when it is interrupted."""
+        """Train to the last step; yields each step's loss.
+
+        Saves on the way, at the end and when it is interrupted between two updates of the
+        weights. Training that diverges is refused and not saved.
+        """
         self.model.train()
         try:
             yield from self._steps()
         finally:
-            self.save()
+            if self._sound:
+                self.save()
         self.model.eval()
 
     def _steps(self) -> Iterator[float]:
@@ -149,15 +157,18 @@ class Trainer:
             loss = F.cross_entropy(self.model(pictures), labels, ignore_index=IGNORE)
             self.optimizer.zero_grad()
             loss.backward()
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-            self.optimizer.step()
+            norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0))
             value = float(loss.detach())
-            if not math.isfinite(value):
-                raise InputError(
-                    f"the loss became {value} at step {self.step + 1}: lower the learning rate "
-                    f"({self.options.learning_rate})"
-                )
+            self._sound = False
+            for name, number in (("loss", value), ("norm of the gradient", norm)):
+                if not math.isfinite(number):
+                    raise InputError(
+                        f"the {name} became {number} at step {self.step + 1}: lower the learning rate "
+                        f"({self.options.learning_rate})"
+                    )
+            self.optimizer.step()
             self.losses.append(value)
+            self._sound = True
             if self.step % self.options.save_every == 0:
                 self.save()
             yield value

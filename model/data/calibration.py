@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from model.data import scenes
 from model.data.dataset import TRAINING_SEEDS
 from model.data.images import read_image
-from model.data.windows import Size, covering
+from model.data.windows import Size, resized, scaled_size
 from model.errors import InputError
+from model.files import refusing
 from model.segmenter.config import SegmenterConfig
 
 PICTURES = (".png", ".jpg", ".jpeg")
@@ -33,7 +33,11 @@ class CalibrationImages(Sequence[NDArray[np.uint8]]):
         source = self.sources[index]
         if isinstance(source, int):
             return scenes.generate(source, self.window).image
-        return centred(read_image(source), self.window)
+        image = read_image(source)
+        try:
+            return centred(image, self.window)
+        except InputError as error:
+            raise InputError(f"{source}: {error}") from None
 
     def __iter__(self) -> Iterator[NDArray[np.uint8]]:
         return (self[i] for i in range(len(self)))
@@ -43,6 +47,8 @@ def calibration_images(
     config: SegmenterConfig, folder: Path | None, count: int | None = None
 ) -> CalibrationImages:
     """`count` pictures of `folder` and the folders in it, evenly spread over the sorted names.
+
+    Hidden files and folders do not count.
 
     count: by default at most DEFAULT_COUNT. Without a folder a model of generated scenes is
     given training scenes; others are refused, as are folders with too few pictures.
@@ -55,9 +61,11 @@ def calibration_images(
         return CalibrationImages(
             range(TRAINING_SEEDS, TRAINING_SEEDS + (count or DEFAULT_COUNT)), config.image
         )
-    if not Path(folder).is_dir():
-        raise InputError(f"calibration folder {folder} does not exist or is not a folder")
-    found = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in PICTURES)
+    folder = Path(folder)
+    with refusing(f"calibration folder {folder} cannot be read"):
+        if not folder.is_dir():
+            raise InputError(f"calibration folder {folder} does not exist or is not a folder")
+        found = sorted(path for path in folder.rglob("*") if _is_picture(path, folder))
     wanted = count or min(len(found), DEFAULT_COUNT)
     if len(found) < max(wanted, 1):
         raise InputError(
@@ -68,7 +76,12 @@ def calibration_images(
 
 def centred(image: NDArray[np.uint8], window: Size) -> NDArray[np.uint8]:
     """The picture scaled to just cover the window and its middle cut out."""
-    height, width = covering((image.shape[0], image.shape[1]), window)
-    scaled = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
+    height, width = scaled_size((image.shape[0], image.shape[1]), window, window)
+    scaled = resized(image, (height, width))
     top, left = (height - window[0]) // 2, (width - window[1]) // 2
     return np.ascontiguousarray(scaled[top : top + window[0], left : left + window[1]])
+
+
+def _is_picture(path: Path, folder: Path) -> bool:
+    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+    return path.suffix.lower() in PICTURES and not hidden and path.is_file()

@@ -14,6 +14,7 @@ from model.data.augment import training_window
 from model.data.pairs import Example, Pair
 from model.data.windows import Size, published
 from model.errors import InputError
+from model.files import refusing
 from model.segmenter.config import DATASETS
 
 __all__ = ["SPLITS", "TRAINING_SEEDS", "Dataset", "Example", "Pictures", "Scenes", "open_dataset"]
@@ -140,7 +141,8 @@ def open_dataset(
     if root is None:
         raise InputError(f"{name} is read from files: the folder that holds it is wanted")
     source = {"ade20k": ade20k, "cityscapes": cityscapes}[name]
-    pairs = source.pairs(Path(root), split)
+    with refusing(f"{root} cannot be read"):
+        pairs = source.pairs(Path(root), split)
     if count is not None:
         if count > len(pairs):
             raise InputError(f"{root} has {len(pairs)} examples for {split}, not the {count} wanted")

@@ -80,11 +80,8 @@ def write_png(path: str | Path, array: NDArray[np.uint8]) -> None:
     """Write uint8 [H, W] (grey) or [H, W, 3] (RGB) as PNG; the file appears whole or not at all."""
     if array.dtype != np.uint8 or not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 3)):
         raise ValueError(f"a PNG wants uint8 [H, W] or [H, W, 3], not {array.dtype} {array.shape}")
-    try:
-        with replacing(Path(path)) as temporary:
-            Image.fromarray(array).save(temporary, format="PNG")
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}") from None
+    with replacing(Path(path)) as temporary:
+        Image.fromarray(array).save(temporary, format="PNG")
 
 
 def write_mask(
@@ -102,31 +99,36 @@ def write_mask(
 
 
 def overlay(
-    image: NDArray[np.uint8], label: NDArray[np.uint8], palette: NDArray[np.uint8], alpha: float = 0.5
+    image: NDArray[np.uint8],
+    label: NDArray[np.unsignedinteger[Any]],
+    palette: NDArray[np.uint8],
+    alpha: float = 0.5,
+    ignore: int | None = None,
 ) -> NDArray[np.uint8]:
-    """The picture uint8 [H, W, 3] tinted by the colours of its labels uint8 [H, W].
+    """The picture uint8 [H, W, 3] tinted by the colours of its labels uint8 or uint16 [H, W].
 
-    palette: uint8 [K, 3]. alpha: 0 (picture only) to 1 (colours only). Where the label is
-    IGNORE the picture stays as it is.
+    palette: uint8 [K, 3]. alpha: 0 (picture only) to 1 (colours only). ignore: a label where
+    the picture stays as it is, IGNORE for those of a dataset; predictions have none.
     """
     if label.shape != image.shape[:2]:
         raise InputError(f"labels of a picture {image.shape[:2]} must have its size, not {label.shape}")
     if not 0 <= alpha <= 1:
         raise InputError(f"alpha must be from 0 to 1, not {alpha}")
-    known = label != IGNORE
+    known = np.full(label.shape, True) if ignore is None else label != ignore
     if (label[known] >= len(palette)).any():
-        raise InputError(f"labels must be below {len(palette)} or {IGNORE}, not {label[known].max()}")
+        wanted = f"below {len(palette)}" + ("" if ignore is None else f" or {ignore}")
+        raise InputError(f"labels must be {wanted}, not {label[known].max()}")
     share = round(alpha * 256)
-    colours = np.zeros((256, 3), dtype=np.uint16)
-    colours[: len(palette)] = palette
-    mixed = (image.astype(np.uint16) * (256 - share) + colours[label] * share + 128) >> 8
+    colours = palette.astype(np.uint16)[np.where(known, label, 0)]
+    mixed = (image.astype(np.uint16) * (256 - share) + colours * share + 128) >> 8
     return np.where(known[..., None], mixed.astype(np.uint8), image)
 
 
 def normalize(pictures: NDArray[np.uint8], name: str) -> torch.Tensor:
     """uint8 [batch, H, W, 3] to float32 [batch, 3, H, W] with the mean and deviation of `name`."""
     mean, deviation = (torch.tensor(v, dtype=torch.float32) for v in NORMALIZATIONS[name])
-    scaled = torch.from_numpy(np.ascontiguousarray(pictures)).to(torch.float32) / 255
+    # torch.tensor copies: from_numpy warns about arrays that are read-only.
+    scaled = torch.tensor(np.ascontiguousarray(pictures)).to(torch.float32) / 255
     return ((scaled - mean) / deviation).permute(0, 3, 1, 2).contiguous()
 
 

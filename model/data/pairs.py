@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from model.data.images import IGNORE, read_image, read_map
 from model.errors import InputError
+from model.files import refusing
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,10 @@ def label_mapping(classes: dict[int, int], ignored: tuple[int, ...]) -> NDArray[
 
 def existing_folder(path: Path) -> Path:
     """`path`, refused by name when it is not a folder."""
-    if not path.is_dir():
-        raise InputError(f"{path} is {'not a folder' if path.exists() else 'missing'}, a folder is wanted")
+    with refusing(f"{path} cannot be read"):
+        if not path.is_dir():
+            kind = "not a folder" if path.exists() else "missing"
+            raise InputError(f"{path} is {kind}, a folder is wanted")
     return path
 
 

@@ -16,12 +16,16 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image
 
-from model.data.images import IGNORE, MAX_PIXELS
+from model.data.images import MAX_PIXELS
 from model.errors import InputError
+from model.integer.operators import MAX_CLASSES, label_dtype
 from model.segmenter.config import DATASETS
 
 Size = tuple[int, int]
 """Height and width in pixels."""
+
+Labels = NDArray[np.unsignedinteger[Any]]
+"""Class numbers: uint8, or uint16 where there are more than 256 classes."""
 
 Predict = Callable[[NDArray[np.uint8]], NDArray[Any]]
 """Pictures uint8 [batch, h, w, 3] to scores [batch, K, h, w], float or integer."""
@@ -63,8 +67,8 @@ def segment(
     size: Size | None = None,
     batch: int = 1,
     smallest: int = 1,
-) -> NDArray[np.uint8]:
-    """Labels uint8 [H, W] of a picture uint8 [H, W, 3].
+) -> Labels:
+    """Labels [H, W] of a picture uint8 [H, W, 3].
 
     The picture is scaled, its proportions kept, to just cover `size` (default: the window);
     one of exactly the window's size is left alone. `predict` sees windows every `stride` pixels
@@ -81,11 +85,6 @@ def segment(
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise ValueError(f"the picture must be uint8 [H, W, 3], not {image.dtype} {image.shape}")
     height, width = image.shape[:2]
-    if min(height, width) < max(smallest, 1):
-        raise InputError(
-            f"the picture must have at least {smallest} x {smallest} pixels, "
-            f"not {height} x {width} (height x width)"
-        )
     stride, size = stride or window, size or window
     if not all(1 <= s <= w for s, w in zip(stride, window, strict=True)):
         raise InputError(f"stride must be from 1 to the window {window}, not {stride}")
@@ -94,7 +93,8 @@ def segment(
     if batch < 1:
         raise InputError(f"batch must be at least 1, not {batch}")
 
-    picture = image if (height, width) == tuple(window) else _scaled(image, size)
+    target = scaled_size((height, width), window, size, smallest)
+    picture = image if (height, width) == target else resized(image, target)
     if picture.shape[0] >= picture.shape[1]:
         return _labels(picture, predict, window, stride, (height, width), batch)
 
@@ -105,6 +105,30 @@ def segment(
     # The walk goes down the first axis; across the shorter side a strip holds the fewest scores.
     label = _labels(picture.swapaxes(0, 1), turned, window[::-1], stride[::-1], (width, height), batch)
     return np.ascontiguousarray(label.T)
+
+
+def scaled_size(image: Size, window: Size, size: Size, smallest: int = 1) -> Size:
+    """The size that `segment` brings a picture to; one that is too small or too large is refused."""
+    height, width = image
+    if min(height, width) < max(smallest, 1):
+        raise InputError(
+            f"the picture must have at least {smallest} x {smallest} pixels, "
+            f"not {height} x {width} (height x width)"
+        )
+    if image == tuple(window):
+        return image
+    target = covering(image, size)
+    if target[0] * target[1] > MAX_PIXELS:
+        raise InputError(
+            f"a picture of {height} x {width} pixels (height x width) would be scaled to "
+            f"{target[0]} x {target[1]}, at most {MAX_PIXELS} pixels are wanted: cut it into wider parts"
+        )
+    return target
+
+
+def resized(image: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
+    """The picture at another size, bilinear."""
+    return np.array(Image.fromarray(image).resize(size[::-1], Image.Resampling.BILINEAR))
 
 
 def covering(image: Size, size: Size) -> Size:
@@ -120,31 +144,25 @@ def anchors(length: int, window: int, stride: int) -> list[int]:
     return [*range(0, length - window, stride), length - window]
 
 
-def highest(scores: NDArray[Any]) -> NDArray[np.uint8]:
-    """Class of the highest score, scores [K, ...] to uint8 [...]; ties go to the lowest class."""
+def window_count(image: Size, window: Size, stride: Size, size: Size) -> int:
+    """How many windows `segment` lays over a picture of this (height, width)."""
+    height, width = scaled_size(image, window, size)
+    return len(anchors(height, window[0], stride[0])) * len(anchors(width, window[1], stride[1]))
+
+
+def highest(scores: NDArray[Any]) -> Labels:
+    """Class of the highest score, scores [K, ...] to [...]; ties go to the lowest class."""
     best = scores[0].copy()
-    label = np.zeros(best.shape, dtype=np.uint8)
+    label = np.zeros(best.shape, dtype=label_dtype(len(scores)))
     for k in range(1, len(scores)):
         label[scores[k] > best] = k
         np.maximum(best, scores[k], out=best)
     return label
 
 
-def _scaled(image: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
-    height, width = covering((image.shape[0], image.shape[1]), size)
-    if (height, width) == image.shape[:2]:
-        return image
-    if height * width > MAX_PIXELS:
-        raise InputError(
-            f"a picture of {image.shape[0]} x {image.shape[1]} pixels (height x width) would be scaled to "
-            f"{height} x {width}, at most {MAX_PIXELS} pixels are wanted: cut it into wider parts"
-        )
-    return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
-
-
 def _labels(
     picture: NDArray[np.uint8], predict: Predict, window: Size, stride: Size, wanted: Size, batch: int
-) -> NDArray[np.uint8]:
+) -> Labels:
     """Labels of the `wanted` shape from a picture that the windows cover as it is."""
     shape = (picture.shape[0], picture.shape[1])
     down, across = (anchors(*v) for v in zip(shape, window, stride, strict=True))
@@ -158,7 +176,7 @@ def _labels(
     # Within a pixel the highest sum is the highest mean.
     label = np.concatenate([highest(piece) for piece in pieces])
     rows, columns = (np.arange(w) * n // w for n, w in zip(shape, wanted, strict=True))
-    nearest: NDArray[np.uint8] = label[rows[:, None], columns]
+    nearest: Labels = label[rows[:, None], columns]
     return nearest
 
 
@@ -170,7 +188,7 @@ def _scores(
     for i in range(0, len(places), batch):
         crops = np.stack([picture[y : y + height, x : x + width] for y, x in places[i : i + batch]])
         scores = np.asarray(predict(crops))
-        if scores.dtype.kind not in "iuf" or scores.ndim != 4 or not 1 <= scores.shape[1] <= IGNORE:
+        if scores.dtype.kind not in "iuf" or scores.ndim != 4 or not 1 <= scores.shape[1] <= MAX_CLASSES:
             raise ValueError(f"scores must be numbers [batch, K, h, w], not {scores.dtype} {scores.shape}")
         if (len(scores), *scores.shape[2:]) != (len(crops), *window):
             raise ValueError(f"{len(crops)} windows of {window} were given scores {scores.shape}")
@@ -223,7 +241,7 @@ def _interpolated(
     shape: Size,
     wanted: Size,
     counts: tuple[NDArray[np.int64], ...],
-) -> NDArray[np.uint8]:
+) -> Labels:
     """Labels of the `wanted` shape from sums of scores that arrive [K, lines, across].
 
     Half-pixel centres, as torch's bilinear interpolation. The last line of a piece is kept for
@@ -232,13 +250,15 @@ def _interpolated(
     centre = np.maximum((np.arange(wanted[0]) + 0.5) * shape[0] / wanted[0] - 0.5, 0)
     low = np.floor(centre).astype(np.int64)
     weight = (centre - low).astype(np.float32)
-    label = np.empty(wanted, dtype=np.uint8)
+    label: Labels = np.empty((0, 0), dtype=np.uint8)
     held: NDArray[Any] = np.zeros((0, 0, 0), dtype=np.float32)
     known = written = 0
     for piece in pieces:
         lines = piece.shape[1]
         mean = piece / np.outer(counts[0][known : known + lines], counts[1]).astype(np.float32)
         held = mean if known == 0 else np.concatenate([held[:, -1:], mean], axis=1)
+        if known == 0:
+            label = np.empty(wanted, dtype=label_dtype(len(piece)))
         known += lines
         begin = known - held.shape[1]
         step = max(1, _VALUES // (len(held) * wanted[1]))

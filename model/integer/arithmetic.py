@@ -12,7 +12,6 @@ operators of I-ViT (arXiv 2207.01405 and its code, models/quantization_utils).
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
@@ -25,6 +24,7 @@ from model.integer.constants import (
     MAX_SHIFT,
     GeluForm,
     Ints,
+    as_integer,
     check_form,
     dyadic,
     gelu_i0,
@@ -276,20 +276,18 @@ def _i0(i0: ArrayLike) -> Ints:
 
 
 def _index(name: str, value: int, low: int, high: int) -> int:
-    try:
-        k = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be an integer, not {type(value).__name__}") from None
+    k = as_integer(name, value)
     if not low <= k <= high:
         raise ValueError(f"{name} must be in {low}..{high}, not {k}")
     return k
 
 
 def _one_of(name: str, value: int, allowed: tuple[int, ...]) -> int:
-    if value not in allowed:
+    k = as_integer(name, value)
+    if k not in allowed:
         wanted = f"{', '.join(map(str, allowed[:-1]))} or {allowed[-1]}"
-        raise ValueError(f"{name} must be {wanted}, not {value!r}")
-    return int(value)
+        raise ValueError(f"{name} must be {wanted}, not {k}")
+    return k
 
 
 def _magnitude(a: Ints) -> int:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from model.errors import InputError
-from model.integer.constants import MAX_I0, MAX_SHIFT
+from model.integer.constants import MAX_BIAS, MAX_I0, MAX_SHIFT
 from model.integer.graph import IMAGE, LABELS, MASKS, Graph, Node, Tensor
 from model.integer.operators import label_dtype
 
@@ -125,7 +128,15 @@ _RULES = {
 }
 """Per operator. An empty type: that of the first input or of `out_bits`; other roles are refused."""
 
-_RANGES = {"c": (0, MAX_SHIFT), "c1": (0, MAX_SHIFT), "c2": (0, MAX_SHIFT), "i0": (1, MAX_I0)}
+_SHIFT, _MULTIPLIER = (0, MAX_SHIFT), (1 - 2**31, 2**31 - 1)
+_RANGES = {
+    **dict.fromkeys(("c", "c1", "c2"), _SHIFT),
+    **dict.fromkeys(("b", "b1", "b2"), _MULTIPLIER),
+    "B": (-MAX_BIAS, MAX_BIAS),
+    "i0": (1, MAX_I0),
+}
+"""Of attributes and of the values of constants, by role."""
+
 _BITS = {"out_bits": (8, 16), "reciprocal_bits": tuple(range(15, 47)), "n": tuple(range(1, 32))}
 
 
@@ -166,6 +177,8 @@ def _check_parts(graph: Graph, node: Node, rule: _Rule) -> None:
             raise InputError(f"{node.name}: the array {key} is missing")
         if graph.constants[key].dtype != rule.constants[role]:
             raise InputError(f"{key} must be {rule.constants[role]}, not {graph.constants[key].dtype}")
+        if role in _RANGES:
+            _check_range(key, graph.constants[key], *_RANGES[role])
     for key, value in node.attributes.items():
         if key == "form":
             continue
@@ -174,6 +187,12 @@ def _check_parts(graph: Graph, node: Node, rule: _Rule) -> None:
         low, high = _RANGES.get(key, (-(2**31), 2**31))
         if not low <= value <= high or value not in _BITS.get(key, (value,)):
             raise InputError(f"{node.name}: {key} must be in the range of the contract, not {value}")
+
+
+def _check_range(name: str, values: NDArray[np.signedinteger], low: int, high: int) -> None:
+    if values.size and (values.min() < low or values.max() > high):
+        wrong = values[(values < low) | (values > high)].flat[0]
+        raise InputError(f"{name} must hold integers in {low}..{high}, not {wrong}")
 
 
 def _check_output(graph: Graph, node: Node, rule: _Rule, made: Mapping[str, Tensor]) -> Tensor:

@@ -7,6 +7,7 @@ operators that consume the constants are in `model.integer.arithmetic`, which re
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from typing import Any, NamedTuple, overload
 
@@ -33,6 +34,14 @@ GELU_FORMS = {
     "lambda-shift": GeluForm(n=23, lam=6),
     "lambda-shift-elem": GeluForm(n=12, lam=None),
 }
+
+
+def as_integer(name: str, value: int) -> int:
+    """`value` as a Python int; TypeError for a float, even a whole one."""
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer, not {type(value).__name__}") from None
 
 
 def check_form(form: str) -> None:
@@ -80,7 +89,9 @@ def dyadic(ratio: ArrayLike, multiplier_bits: int = 16) -> tuple[Any, Any]:
     Raises
     ------
     ValueError : a ratio that is not finite or whose c falls outside 0..63, or M out of range.
+    TypeError : M is no integer.
     """
+    multiplier_bits = as_integer("multiplier_bits", multiplier_bits)
     if not 2 <= multiplier_bits <= 32:
         raise ValueError(f"multiplier_bits must be in 2..32, not {multiplier_bits}")
     r = _floats("ratio", ratio)

@@ -53,6 +53,8 @@ class Executor:
 
     def _walk(self, image: NDArray[np.uint8], *, every: bool, until: str) -> Iterator[tuple[str, Array]]:
         wanted = (*self.graph.config.image, 3)
+        if not isinstance(image, np.ndarray):
+            raise InputError(f"the image must be uint8 {list(wanted)}, not a {type(image).__name__}")
         if image.dtype != np.uint8 or image.shape != wanted:
             raise InputError(
                 f"the image must be uint8 {list(wanted)}, not {image.dtype} {list(image.shape)}"

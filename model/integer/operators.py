@@ -13,11 +13,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from model.errors import InputError
 from model.integer import arithmetic
 from model.integer.graph import Node
 
 Array = NDArray[Any]
 Operator = Callable[[Node, Sequence[Array], Mapping[str, Array]], Array]
+
+MAX_CLASSES = 2**16
+"""Labels have at most 16 bits."""
 
 
 def pixels(node: Node, inputs: Sequence[Array], constants: Mapping[str, Array]) -> Array:
@@ -128,6 +132,8 @@ def nearest(node: Node, inputs: Sequence[Array], constants: Mapping[str, Array])
 
 def label_dtype(classes: int) -> str:
     """Type that holds every class index."""
+    if classes > MAX_CLASSES:
+        raise InputError(f"the number of classes must be at most {MAX_CLASSES}, not {classes}")
     return "uint8" if classes <= 256 else "uint16"
 
 

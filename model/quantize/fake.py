@@ -93,7 +93,7 @@ class _Walk:
             return Value(name, real)
         node = self.nodes[name]
         constants = {
-            role: torch.from_numpy(self.graph.constants[key]).to(real.device)
+            role: torch.tensor(self.graph.constants[key], device=real.device)
             for role, key in node.constants.items()
         }
         with torch.no_grad():
@@ -118,7 +118,7 @@ class _Walk:
         patches = F.unfold(image, config.patch, stride=config.patch).transpose(1, 2)
         # unfold runs over (channel, row, column); the graph over (row, column, channel)
         real = patches.unflatten(2, (3, -1)).transpose(2, 3).flatten(2)
-        pixels = torch.from_numpy(self.images).to(device)
+        pixels = torch.tensor(np.ascontiguousarray(self.images), device=device)
         return self._value(name, real, [pixels], seen=False)
 
     def linear(self, name: str, x: Value, key: str, *, bits: int, beside: str | None = None) -> Value:

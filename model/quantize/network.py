@@ -77,7 +77,7 @@ def segment(ops: Operators[V], config: SegmenterConfig) -> V:
     x = ops.linear("decoder.proj_dec", x, "decoder.proj_dec", bits=16, beside="decoder.cls_emb")
     x = ops.append("decoder.tokens", x, "decoder.cls_emb")
     for i in range(config.decoder_layers):
-        x = _block(ops, f"decoder.blocks.{i}", x, config.heads)
+        x = _block(ops, f"decoder.blocks.{i}", x, config.decoder_head_count)
     x = ops.layernorm("decoder.norm", x, "decoder.decoder_norm", bits=8)
     z = ops.rows("decoder.patches", x, 0, patches)
     c = ops.rows("decoder.classes", x, patches, patches + config.classes)

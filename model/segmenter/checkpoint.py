@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from model.errors import InputError
-from model.files import existing_file, replacing
+from model.files import existing_file, refusing, replacing
 from model.segmenter import published
 from model.segmenter.config import DATASETS, SIZES, SegmenterConfig
 from model.segmenter.segmenter import Segmenter
@@ -65,8 +65,9 @@ def load_checkpoint(
     tensors are listed by name.
     """
     file = Path(path)
-    if file.is_dir():
-        file = file / "checkpoint.pth"
+    with refusing(f"{file} cannot be read"):
+        if file.is_dir():
+            file = file / "checkpoint.pth"
     tensors, about = _read(file)
     kind = "segmenter" if about is not None else published.layout(tensors)
     if kind == "vit":
@@ -183,11 +184,14 @@ def _read_safetensors(path: Path) -> tuple[Mapping[str, object], str | None]:
         raise InputError(f"{path} is not a whole safetensors file: {_line(error)}") from None
 
 
-def _read_pickle(path: Path) -> Mapping[str, object]:
+def read_pickle(path: Path, kind: str) -> Any:
+    """Tensors and plain values that torch.save wrote; what is not is refused as not `kind`."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about pickle protocols; what matters is refused
-            data = torch.load(path, map_location="cpu", weights_only=True)
+            return torch.load(existing_file(path), map_location="cpu", weights_only=True)
+    except InputError:
+        raise
     except Exception as error:
         # A damaged zip, a foreign pickle and an empty file all fail in their own way.
         foreign = re.search(r"GLOBAL ([\w.]+)", str(error))
@@ -196,7 +200,13 @@ def _read_pickle(path: Path) -> Mapping[str, object]:
                 f"{path} holds a Python object ({foreign[1]}) beside tensors and plain values; "
                 "such are never loaded: save the state dict alone"
             ) from None
-        raise InputError(f"{path} is not a whole PyTorch checkpoint: {_line(error)}") from None
+        # torch advises to load what is no pickle without its safeguard.
+        reason = "" if "weights_only" in str(error) else f": {_line(error)}"
+        raise InputError(f"{path} is not {kind}{reason}") from None
+
+
+def _read_pickle(path: Path) -> Mapping[str, object]:
+    data = read_pickle(path, "a whole PyTorch checkpoint")
     if isinstance(data, Mapping):
         for key in ("model", "state_dict"):
             if isinstance(data.get(key), Mapping):
@@ -222,8 +232,11 @@ def _described(about: str, source: Path) -> SegmenterConfig:
 
 def _beside(source: Path) -> SegmenterConfig:
     variant = source.parent / "variant.yml"
-    if not variant.exists():
-        raise InputError(f"{source} holds a published Segmenter, but {variant} does not exist beside it")
+    with refusing(f"{variant} cannot be read"):
+        if not variant.exists():
+            raise InputError(
+                f"{source} holds a published Segmenter, but {variant} does not exist beside it"
+            )
     return published.variant_config(variant)
 
 

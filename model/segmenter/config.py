@@ -40,6 +40,7 @@ class SegmenterConfig:
     image: (height, width) in pixels of the window that the position embedding is for.
     l2norm, upsampling: the two steps that I-Segmenter drops; published: True and "bilinear".
     dataset: whose classes they are, where that is known; it names and colours them.
+    decoder_heads: where the decoder's attention has another number of heads than the encoder's.
     """
 
     embed: int
@@ -54,15 +55,20 @@ class SegmenterConfig:
     upsampling: Literal["bilinear", "nearest"] = "bilinear"
     normalization: str = "vit"
     dataset: str | None = None
+    decoder_heads: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "image", tuple(self.image))
-        for key in ("embed", "heads", "classes", "decoder_layers", "layers", "mlp_ratio"):
+        positive = ["embed", "heads", "classes", "decoder_layers", "layers", "mlp_ratio"]
+        for key in [*positive, *(["decoder_heads"] if self.decoder_heads is not None else [])]:
             value = getattr(self, key)
             if type(value) is not int or value < 1:
                 raise InputError(f"{key} must be a positive integer, not {value!r}")
-        if self.embed % self.heads:
-            raise InputError(f"embed must be a multiple of heads ({self.heads}), not {self.embed}")
+        if self.decoder_heads == self.heads:
+            object.__setattr__(self, "decoder_heads", None)  # equal networks compare equal
+        for key, heads in (("heads", self.heads), ("decoder_heads", self.decoder_head_count)):
+            if self.embed % heads:
+                raise InputError(f"embed must be a multiple of {key} ({heads}), not {self.embed}")
         if self.patch not in PATCHES:
             raise InputError(f"patch must be one of {PATCHES}, not {self.patch!r}")
         if len(self.image) != 2 or any(not isinstance(s, int) or s < 1 for s in self.image):
@@ -90,8 +96,13 @@ class SegmenterConfig:
 
     @property
     def head_dim(self) -> int:
-        """Channels d of one attention head."""
+        """Channels d of one of the encoder's attention heads."""
         return self.embed // self.heads
+
+    @property
+    def decoder_head_count(self) -> int:
+        """Heads of the decoder's attention."""
+        return self.heads if self.decoder_heads is None else self.decoder_heads
 
     def paper(self) -> SegmenterConfig:
         """The same network as I-Segmenter runs it: no L2 normalization, nearest upsampling."""

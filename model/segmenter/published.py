@@ -10,6 +10,7 @@ segm/train.py writes variant.yml) and timm's vision_transformer.py.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from math import isqrt
 from pathlib import Path
 from typing import Any, Literal
@@ -24,7 +25,7 @@ from model.files import existing_file
 from model.segmenter.config import PATCHES, SegmenterConfig
 
 HEAD_DIM = 64
-"""Channels of a published decoder's attention heads, whatever the encoder's are."""
+"""Channels of a published decoder's attention heads: it ignores `n_heads`, the encoder's number."""
 
 REQUIRED = ("image_size", "patch_size", "d_model", "n_heads", "n_layers", "n_cls", "normalization")
 """Entries of `net_kwargs` that a Segmenter is made from, besides `decoder`."""
@@ -69,26 +70,23 @@ def variant_config(path: Path) -> SegmenterConfig:
         raise InputError(f"{path}: net_kwargs lacks {', '.join(missing)}")
     if net.get("distilled"):
         raise InputError(f"{path}: distilled encoders are not supported: they have a dist_token")
+    size = net["image_size"]
+    if not isinstance(size, list | tuple) or [type(s) is int and s > 0 for s in size] != [True, True]:
+        raise InputError(f"{path}: image_size must be two positive integers (height, width), not {size!r}")
     try:
         config = SegmenterConfig(
             embed=net["d_model"],
             heads=net["n_heads"],
             layers=net["n_layers"],
-            image=tuple(net["image_size"]),
+            image=(size[0], size[1]),
             classes=net["n_cls"],
             patch=net["patch_size"],
             decoder_layers=decoder["n_layers"],
             normalization=net["normalization"],
         )
+        return replace(config, decoder_heads=max(1, config.embed // HEAD_DIM))
     except (InputError, TypeError) as error:
         raise InputError(f"{path}: net_kwargs describes no Segmenter: {error}") from None
-    if config.heads * HEAD_DIM != config.embed:
-        # The published decoder ignores n_heads, and ours shares it with the encoder.
-        raise InputError(
-            f"{path}: n_heads must be d_model / {HEAD_DIM} ({config.embed / HEAD_DIM:g}) as in "
-            f"the decoder, not {config.heads}"
-        )
-    return config
 
 
 def _net_kwargs(path: Path) -> dict[str, Any]:

@@ -56,7 +56,7 @@ class MaskTransformer(nn.Module):
         self.proj_dec = nn.Linear(embed, embed)
         self.cls_emb = nn.Parameter(torch.randn(1, config.classes, embed) * 0.02)
         self.blocks = nn.ModuleList(
-            Block(embed, config.heads, config.mlp_ratio) for _ in range(config.decoder_layers)
+            Block(embed, config.decoder_head_count, config.mlp_ratio) for _ in range(config.decoder_layers)
         )
         self.decoder_norm = nn.LayerNorm(embed, eps=LAYER_NORM_EPS)
         self.proj_patch = nn.Parameter(torch.randn(embed, embed) * embed**-0.5)

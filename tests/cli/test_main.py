@@ -1,5 +1,6 @@
 """How a run of `intarsia` ends: exit codes, and one sentence on stderr when it fails."""
 
+import os
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -77,6 +78,16 @@ def test_ctrl_c_is_130(capsys):
     with command(probe):
         assert main(["probe"]) == 130
     assert capsys.readouterr() == ("", "intarsia: interrupted\n")
+
+
+def test_characters_that_the_terminal_does_not_know_are_escaped():
+    code = "import sys; from cli.main import main; sys.exit(main(['run', 'stra\\u00dfe\\udcff.png']))"
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment
+    )
+    assert ended.returncode == 2
+    assert ended.stderr == "intarsia: stra\\xdfe\\udcff.png does not exist\n"
 
 
 def test_a_defect_is_not_hidden():

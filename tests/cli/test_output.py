@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 from rich.console import Console
+from rich.table import Table
 
-from cli.output import emit_json, progress
+from cli.output import console, emit_json, progress, results
 
 
 def emitted(report, capsys):
@@ -44,6 +45,21 @@ def test_other_objects_are_refused():
     wanted = "^a report must hold numbers, text, lists and mappings, not set$"
     with pytest.raises(TypeError, match=wanted):
         emit_json({"x": {1}})
+
+
+@pytest.mark.parametrize("name", ["x[/a].intarsia", "my pic [final].png", "a:smile:[b]c.png"])
+def test_file_names_are_no_markup_and_never_cut_in_a_pipe(name, capsys):
+    path = "very/" * 40 + name
+    table = Table("picture", title=name)
+    table.add_row(path)
+    for made in (results, console):
+        made.print(table)
+        made.print(f"{path}: written, and a sentence follows")
+    for text in capsys.readouterr():
+        lines = text.splitlines()
+        assert lines[0].strip() == name
+        assert path in lines[4]
+        assert lines[-1] == f"{path}: written, and a sentence follows"
 
 
 def counted(capsys, **options):

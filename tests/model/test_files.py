@@ -1,13 +1,17 @@
 """Files appear whole or not at all, and places that cannot be written are refused by name."""
 
+import errno
 import os
 import re
+import resource
 import stat
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from model.errors import InputError
-from model.files import existing_file, output_folder, replacing
+from model.files import existing_file, output_file, output_folder, replacing
 
 needs_permissions = pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 
@@ -93,3 +97,62 @@ def test_unreadable_file_is_refused(tmp_path):
     path.touch(mode=0o200)
     with pytest.raises(InputError, match=r"cannot be read: permission denied$"):
         existing_file(path)
+
+
+def test_names_that_are_too_long_are_refused(tmp_path):
+    path = tmp_path / ("x" * 300)
+    with pytest.raises(InputError, match=r"x cannot be read: File name too long$"):
+        existing_file(path)
+    with pytest.raises(InputError, match=r"^cannot write .*x: File name too long$"), replacing(path):
+        pass
+    with pytest.raises(InputError, match=r"^cannot write .*x: File name too long$"):
+        output_file(path)
+    with pytest.raises(InputError, match=r"^cannot write to folder .*x: File name too long$"):
+        output_folder(path)
+
+
+def test_a_name_of_the_largest_length_can_be_written(tmp_path):
+    with replacing(tmp_path / ("x" * 251 + ".png")) as temporary:
+        temporary.write_text("whole")
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_what_the_system_forbids_is_refused(tmp_path, monkeypatch):
+    def forbid(self, **_):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self))
+
+    monkeypatch.setattr(Path, "stat", forbid)
+    for check in (existing_file, output_file):
+        with pytest.raises(InputError, match=r"closed(/a.png)?.*: Permission denied$"):
+            check(tmp_path / "closed" / "a.png")
+
+
+@pytest.mark.parametrize("kind", ["png", "mask", "chart", "artifact", "checkpoint", "onnx", "state"])
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(kind, tmp_path, graph, segmenter):
+    """A limit on the size of files stands for the disk."""
+    from model.data.images import write_mask, write_png
+    from model.export import export_onnx
+    from model.integer.artifact import save_artifact
+    from model.plots import loss_curve
+    from model.segmenter.checkpoint import save_checkpoint
+    from model.train import Trainer, TrainOptions
+
+    noise = np.random.default_rng(0).integers(0, 256, (100, 100), dtype=np.uint8)
+    trainer = Trainer(segmenter.config, None, TrainOptions(), tmp_path / "state", initial=segmenter)
+    write = {
+        "png": lambda path: write_png(path, noise),
+        "mask": lambda path: write_mask(path, noise, np.zeros((256, 3), np.uint8)),
+        "chart": lambda path: loss_curve([1.0, 2.0], path),
+        "artifact": lambda path: save_artifact(graph, path.with_suffix(".intarsia")),
+        "checkpoint": lambda path: save_checkpoint(segmenter, path),
+        "onnx": lambda path: export_onnx(graph, path),
+        "state": lambda _: trainer.save(),
+    }[kind]
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, old[1]))
+    try:
+        with pytest.raises(InputError, match=r"^cannot write .*: .*File too large"):
+            write(tmp_path / "out.png")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+    assert list(tmp_path.iterdir()) == []

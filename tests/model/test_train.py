@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -58,10 +61,14 @@ def test_training_scenes_are_never_evaluation_scenes(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"seed": 0}, "seed must be at least 1, not 0"),
+        ({"seed": 0}, r"seed must be in 1\.\.2147483647, not 0"),
+        ({"seed": 2**31}, r"seed must be in 1\.\.2147483647, not 2147483648"),
         ({"steps": 0}, "steps must be at least 1, not 0"),
         ({"batch": 0}, "batch must be at least 1, not 0"),
-        ({"learning_rate": 0.0}, r"learning rate must be above 0, not 0\.0"),
+        ({"learning_rate": 0.0}, r"learning rate must be above 0 and at most 1, not 0\.0"),
+        ({"learning_rate": 1.5}, r"learning rate must be above 0 and at most 1, not 1\.5"),
+        ({"learning_rate": math.inf}, "learning rate must be above 0 and at most 1, not inf"),
+        ({"learning_rate": math.nan}, "learning rate must be above 0 and at most 1, not nan"),
     ],
 )
 def test_options_out_of_range_are_refused(changes, message):
@@ -69,6 +76,57 @@ def test_options_out_of_range_are_refused(changes, message):
         TrainOptions(**changes)
 
 
-def test_a_loss_that_explodes_is_refused(tmp_path):
-    with pytest.raises(InputError, match="the loss became nan at step"):
-        list(trainer(tmp_path, learning_rate=1e30).run())
+def same(one, other):
+    return all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("what", ["loss", "norm of the gradient"])
+def test_training_that_diverges_is_refused_and_not_saved(tmp_path, what):
+    one = trainer(tmp_path, save_every=2)
+    steps = one.run()
+    next(steps), next(steps)
+    good = (tmp_path / "train.state").read_bytes()
+    weights = copy.deepcopy(one.model)
+    if what == "loss":
+        one.model.decoder.mask_norm.register_forward_hook(lambda *a: a[-1] * math.nan)
+    else:
+        one.model.decoder.mask_norm.weight.register_hook(lambda gradient: gradient * math.nan)
+    with pytest.raises(InputError, match=f"the {what} became nan at step 3: lower the learning rate"):
+        next(steps)
+    assert (tmp_path / "train.state").read_bytes() == good
+    assert same(one.model, weights)
+    again = trainer(tmp_path, save_every=2)
+    assert again.step == 2
+    assert same(again.model, weights)
+
+
+def test_an_interruption_within_a_step_is_not_saved(tmp_path, monkeypatch):
+    one = trainer(tmp_path, save_every=2)
+    steps = one.run()
+    next(steps), next(steps)
+    weights = copy.deepcopy(one.model)
+    original = one.optimizer.step
+
+    def interrupted():
+        original()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(one.optimizer, "step", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        next(steps)
+    again = trainer(tmp_path, save_every=2)
+    assert again.step == 2
+    assert same(again.model, weights)
+
+
+@pytest.mark.parametrize("content", [b"damaged", b"\x80\x02garbage", b"", "foreign", "other"])
+def test_what_is_no_training_state_is_refused(tmp_path, content):
+    path = tmp_path / "train.state"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        torch.save(CONFIG if content == "foreign" else {"about": 1}, path)
+    with pytest.raises(InputError) as error:
+        trainer(tmp_path)
+    assert str(error.value).startswith(f"{path} ")
+    assert "weights_only" not in str(error.value)

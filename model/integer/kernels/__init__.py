@@ -3,7 +3,7 @@
 Compiled on first use and cached beside the sources. Nothing here is floating point.
 """
 
-from model.integer.kernels.attention import attention, attention_steps
+from model.integer.kernels.attention import attention, attention_steps, shiftmax_rows
 from model.integer.kernels.gemm import has_byte_products, linear
 from model.integer.kernels.rows import (
     argmax_rows,
@@ -27,4 +27,5 @@ __all__ = [
     "lookup_rows",
     "patchify",
     "residual",
+    "shiftmax_rows",
 ]

@@ -63,6 +63,20 @@ def attention_steps(
     return scores, probabilities.astype(np.int8) if probability_bits == 8 else probabilities, out
 
 
+def shiftmax_rows(
+    scores: Int8, i0: int, *, n: int = 15, reciprocal_bits: int = 31, out_bits: int = 16
+) -> NDArray[Any]:
+    """Shiftmax of every row of int8 `scores` [R, T], T >= 1: int16 or int8 as `out_bits` says.
+
+    Constants as those of `attention`.
+    """
+    if scores.shape[1] < 1:
+        raise ValueError("scores must have at least one column, not 0")
+    out = np.empty(scores.shape, np.int16)
+    _shiftmax(scores, _constants(i0, n, reciprocal_bits, out_bits), out, threads())
+    return out.astype(np.int8) if out_bits == 8 else out
+
+
 def _attend(
     qkv: Int8,
     heads: int,
@@ -72,20 +86,25 @@ def _attend(
     scores: Int8,
     probabilities: NDArray[np.int16],
 ) -> Int8:
-    i0, n, reciprocal_bits, bits = (int(value) for value in shiftmax)
+    constants = _constants(*shiftmax)
     tokens, dim = qkv.shape[0], qkv.shape[1] // 3
+    if qkv.shape[1] != 3 * dim or dim % heads:
+        raise ValueError(f"columns must be 3 * {heads} heads of one size, not {qkv.shape[1]}")
+    out = np.empty((tokens, dim), np.int8)
+    first, second = scale(*score, COLUMNS, 8), scale(*output, dim, 8)
+    _attention(qkv, heads, constants, first, second, scores, probabilities, out, threads())
+    return out
+
+
+def _constants(i0: int, n: int, reciprocal_bits: int, bits: int) -> tuple[int, int, int, int]:
+    """The constants of Shiftmax as the kernels take them: the last is the bits to drop."""
+    i0, n, reciprocal_bits = int(i0), int(n), int(reciprocal_bits)
     if bits not in (8, 16):
         raise ValueError(f"probabilities must have 8 or 16 bits, not {bits}")
     if not (1 <= i0 <= 2**23 and 1 <= n <= 31 and 15 <= reciprocal_bits <= 46):
         values = f"i0 = {i0}, n = {n}, reciprocal_bits = {reciprocal_bits}"
         raise ValueError(f"Shiftmax must have i0 1..2^23, n 1..31, reciprocals 15..46, not {values}")
-    if qkv.shape[1] != 3 * dim or dim % heads:
-        raise ValueError(f"columns must be 3 * {heads} heads of one size, not {qkv.shape[1]}")
-    out = np.empty((tokens, dim), np.int8)
-    first, second = scale(*score, COLUMNS, 8), scale(*output, dim, 8)
-    constants = i0, n, reciprocal_bits, 16 - bits
-    _attention(qkv, heads, constants, first, second, scores, probabilities, out, threads())
-    return out
+    return i0, n, reciprocal_bits, 16 - int(bits)
 
 
 @kernel(parallel=True)
@@ -144,6 +163,15 @@ def _blocks(first, last, qkv, keys, values, shiftmax, score, output, scores, pro
             panel = head * values.shape[1] + column // COLUMNS
             multiply_block(weights, rows, values, panel, columns, acc)
             requantize_block(acc, GROUP, output, out, start, rows, head * depth + column, columns)
+
+
+@kernel(parallel=True)
+def _shiftmax(scores, shiftmax, out, workers):  # type: ignore[no-untyped-def]
+    rows = scores.shape[0]
+    for worker in numba.prange(workers):
+        scratch = np.empty(scores.shape[1], np.int32)
+        for row in range(rows * worker // workers, rows * (worker + 1) // workers):
+            _shiftmax_row(scores, row, scores.shape[1], shiftmax, scratch, out)
 
 
 @kernel(entry=False)

@@ -218,12 +218,18 @@ def test_overlay():
     ignored = label == 255
     colours = palette[np.where(ignored, 0, label)]
     for alpha in (0, 0.25, 0.5, 1):
-        got = overlay(RGB, label, palette, alpha)
+        got = overlay(RGB, label, palette, alpha, ignore=255)
         assert got.dtype == np.uint8
         want = (1 - alpha) * RGB + alpha * colours
         assert np.abs(got - want)[~ignored].max() <= 0.5
         assert (got == RGB)[ignored].all()
-    assert (overlay(RGB, label, palette, 1)[~ignored] == colours[~ignored]).all()
+    assert (overlay(RGB, label, palette, 1, ignore=255)[~ignored] == colours[~ignored]).all()
+
+
+def test_overlay_of_many_classes():
+    palette = np.random.default_rng(2).integers(0, 256, (300, 3), dtype=np.uint8)
+    label = np.arange(600, dtype=np.uint16).reshape(20, 30) % 300
+    assert (overlay(RGB, label, palette, 1) == palette[label]).all()  # 255 is a class as any other
 
 
 def test_overlay_refuses_what_does_not_fit():
@@ -231,9 +237,17 @@ def test_overlay_refuses_what_does_not_fit():
     with pytest.raises(InputError, match=r"\(20, 30\) must have its size, not \(20, 29\)$"):
         overlay(RGB, label[:, 1:], palette)
     with pytest.raises(InputError, match=r"^labels must be below 2 or 255, not 2$"):
-        overlay(RGB, label + np.uint8(2), palette)
+        overlay(RGB, label + np.uint8(2), palette, ignore=255)
+    with pytest.raises(InputError, match=r"^labels must be below 2, not 255$"):
+        overlay(RGB, label + np.uint8(255), palette)
     with pytest.raises(InputError, match=r"^alpha must be from 0 to 1, not 1.5$"):
         overlay(RGB, label, palette, 1.5)
+
+
+def test_normalize_takes_read_only_pictures():
+    pictures = RGB[None].copy()
+    pictures.flags.writeable = False
+    assert normalize(pictures, "vit").shape == (1, 3, 20, 30)  # a warning would be an error
 
 
 def test_normalize():

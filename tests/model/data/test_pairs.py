@@ -67,6 +67,11 @@ def test_found_is_sorted_and_skips_hidden_files(tmp_path):
         found(tmp_path, "*.png")
 
 
+def test_a_folder_that_the_system_refuses(tmp_path):
+    with pytest.raises(InputError, match=r"x cannot be read: File name too long$"):
+        existing_folder(tmp_path / ("x" * 300))
+
+
 def test_existing_folder(tmp_path):
     assert existing_folder(tmp_path) == tmp_path
     with pytest.raises(InputError, match=f"^{tmp_path}/none is missing, a folder is wanted$"):

@@ -139,6 +139,19 @@ def test_ties_go_to_the_lowest_class(kind):
     assert highest(np.array([[3.0, -5], [3, -4]])).tolist() == [0, 1]
 
 
+@pytest.mark.parametrize("classes", [255, 256, 257, 300])
+@pytest.mark.parametrize("kind", [np.int16, np.float32])
+def test_labels_of_many_classes(kind, classes):
+    def predict(crops):
+        return np.tile(np.arange(classes, dtype=kind)[:, None, None], (len(crops), 1, 16, 16))
+
+    for shape in ((16, 40), (20, 20)):
+        label = segment(picture(*shape), predict, window=(16, 16))
+        assert label.dtype == (np.uint8 if classes <= 256 else np.uint16)
+        assert (label == classes - 1).all()
+    assert highest(np.arange(300)[:, None]).tolist() == [299]
+
+
 @pytest.mark.parametrize("kind", [np.int8, np.int16, np.int32, np.uint16])
 def test_sums_of_the_largest_integers_do_not_overflow(kind):
     limits = np.iinfo(kind)
@@ -220,7 +233,8 @@ def test_wrong_pictures_and_scores_are_errors():
         np.zeros((1, 3, 16, 15)),
         np.zeros((2, 3, 16, 16)),
         np.zeros((3, 16, 16)),
-        np.zeros((1, 256, 16, 16)),
+        np.zeros((1, 0, 16, 16)),
+        np.broadcast_to(np.int8(0), (1, 2**16 + 1, 16, 16)),
         np.zeros((1, 3, 16, 16), bool),
     ):
         with pytest.raises(ValueError, match="scores"):

@@ -85,6 +85,11 @@ def test_inputs_are_never_float():
         ia.shift_exp(x, 1, n=15.0)
     with pytest.raises(TypeError, match=r"^lam must be an integer, not float$"):
         ia.shift_exp(x, 1, n=15, lam=1.5)
+    for call in (lambda: ia.requantize(x, 1, 0, out_bits=8.0), lambda: ia.shiftmax(x, 1, out_bits=16.0)):
+        with pytest.raises(TypeError, match=r"^out_bits must be an integer, not float$"):
+            call()
+    with pytest.raises(TypeError, match=r"^multiplier_bits must be an integer, not float$"):
+        ia.dyadic(0.5, 16.0)
 
 
 @pytest.mark.parametrize(

@@ -124,9 +124,26 @@ def node_change(name, **changes):
     return change
 
 
+def array_change(name, value):
+    def change(header, arrays):
+        arrays[name] = arrays[name].copy()
+        arrays[name].flat[1] = value
+        resign(header, arrays)
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        (
+            array_change("decoder.proj_dec.c", 64),
+            r"decoder\.proj_dec\.c must hold integers in 0\.\.63, not 64",
+        ),
+        (array_change("decoder.proj_dec.c", -1), r"proj_dec\.c must hold integers in 0\.\.63, not -1"),
+        (array_change("encoder.norm.b", -(2**31)), r"encoder\.norm\.b must hold .*, not -2147483648"),
+        (array_change("encoder.norm.B", 2**62 + 1), r"encoder\.norm\.B must hold integers in"),
+        (node_change("decoder.masks", attributes={"b": 2**31}), r"decoder\.masks: b must be in the range"),
         (node_change("encoder.norm", op="groupnorm"), r"encoder\.norm: operator 'groupnorm' is unknown"),
         (node_change("encoder.norm", inputs=["nothing"]), r"encoder\.norm: must come after its inputs"),
         (node_change("encoder.norm", attributes={"c": 64}), r"encoder\.norm: c must be in the range"),

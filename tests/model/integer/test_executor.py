@@ -18,6 +18,7 @@ from tests.conftest import SIZE, random_segmenter
 VARIANTS = [
     ({}, QuantizeOptions()),
     ({"patch": 16, "heads": 4, "image": (64, 96)}, QuantizeOptions("shift", 8)),
+    ({"heads": 4, "decoder_heads": 1, "classes": 300}, QuantizeOptions()),
     ({"classes": 2, "embed": 96, "heads": 3}, QuantizeOptions("lambda-shift", 16, 32, 46)),
     ({"patch": 32, "image": (70, 41), "classes": 300}, QuantizeOptions("lambda-shift-elem", 8, 12, 40)),
 ]
@@ -104,3 +105,8 @@ def test_the_image_comes_first_and_the_labels_last(graph, picture):
     assert names[0] == IMAGE
     assert names[-1] == LABELS
     assert names[1:] == [node.name for node in graph.nodes]
+
+
+def test_what_is_no_array_is_refused(graph):
+    with pytest.raises(InputError, match=r"^the image must be uint8 \[60, 80, 3\], not a list$"):
+        Executor(graph).run([[1]])

@@ -61,6 +61,8 @@ def test_paper_drops_two_steps_and_nothing_else():
         ({"layers": 2.0}, "layers must be a positive integer, not 2.0"),
         ({"classes": "5"}, "classes must be a positive integer, not '5'"),
         ({"heads": 3}, "embed must be a multiple of heads (3), not 64"),
+        ({"decoder_heads": 3}, "embed must be a multiple of decoder_heads (3), not 64"),
+        ({"decoder_heads": 0}, "decoder_heads must be a positive integer, not 0"),
         ({"patch": 14}, "patch must be one of (8, 16, 32), not 14"),
         (
             {"image": (32,)},
@@ -99,3 +101,12 @@ def test_descriptions_with_other_keys_are_refused():
         SegmenterConfig.from_dict({k: v for k, v in whole.items() if k != "image"})
     with pytest.raises(InputError, match=r"^incomplete model description: .*'embed'"):
         SegmenterConfig.from_dict({k: v for k, v in whole.items() if k != "embed"})
+
+
+def test_the_decoder_has_the_encoders_heads_unless_said_otherwise():
+    config = SegmenterConfig(**SMALL)
+    assert config.decoder_head_count == 1
+    assert SegmenterConfig(**SMALL, decoder_heads=1) == config
+    other = SegmenterConfig(**SMALL, decoder_heads=4)
+    assert other.decoder_head_count == 4
+    assert SegmenterConfig.from_dict(json.loads(json.dumps(other.to_dict()))) == other

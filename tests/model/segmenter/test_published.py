@@ -113,7 +113,7 @@ def write(folder, net=NET, change=None, **extra):
     return state
 
 
-def published_forward(state, picture, image_size, patch=16, heads=2, layers=3):
+def published_forward(state, picture, image_size, patch=16, heads=2, layers=3, decoder_heads=2):
     """Scores as the published network computes them, from its formulas and its state."""
 
     def project(x, name):
@@ -124,7 +124,7 @@ def published_forward(state, picture, image_size, patch=16, heads=2, layers=3):
         deviation = (centred.square().mean(-1, keepdim=True) + 1e-5).sqrt()
         return centred / deviation * state[f"{name}.weight"] + state[f"{name}.bias"]
 
-    def run(x, name):
+    def run(x, name, heads):
         q, k, v = project(normalise(x, f"{name}.norm1"), f"{name}.attn.qkv").chunk(3, dim=-1)
         mixed = [
             ((a @ b.transpose(1, 2)) * a.shape[-1] ** -0.5).softmax(-1) @ c
@@ -149,12 +149,12 @@ def published_forward(state, picture, image_size, patch=16, heads=2, layers=3):
         position = torch.cat([position[:, :1], grid], dim=1)
     x = torch.cat([state["encoder.cls_token"].expand(len(patches), -1, -1), patches], dim=1) + position
     for i in range(layers):
-        x = run(x, f"encoder.blocks.{i}")
+        x = run(x, f"encoder.blocks.{i}", heads)
     x = project(normalise(x, "encoder.norm")[:, 1:], "decoder.proj_dec")
     classes = state["decoder.cls_emb"]
     x = torch.cat([x, classes.expand(len(x), -1, -1)], dim=1)
     for i in range(2):
-        x = run(x, f"decoder.blocks.{i}")
+        x = run(x, f"decoder.blocks.{i}", decoder_heads)
     x = normalise(x, "decoder.decoder_norm")
     count = classes.shape[1]
     a = x[:, :-count] @ state["decoder.proj_patch"]
@@ -174,6 +174,19 @@ def test_published_scores(tmp_path, image):
     with torch.no_grad():
         got = model(picture)
     torch.testing.assert_close(got, published_forward(state, picture, (32, 48)), rtol=1e-3, atol=1e-4)
+
+
+def test_the_decoder_has_heads_of_64_channels_whatever_the_encoder_has(tmp_path):
+    state = write(tmp_path / "seg", {**NET, "n_heads": 4})
+    model = load_checkpoint(tmp_path / "seg")
+    assert (model.config.heads, model.config.decoder_head_count) == (4, 2)
+    picture = torch.randn(1, 3, 32, 48)
+    with torch.no_grad():
+        got = model(picture)
+    want = published_forward(state, picture, (32, 48), heads=4)
+    torch.testing.assert_close(got, want, rtol=1e-3, atol=1e-4)
+    save_checkpoint(model, tmp_path / "own.safetensors")
+    assert load_checkpoint(tmp_path / "own.safetensors").config == model.config
 
 
 def test_published_numbers(tmp_path):
@@ -226,8 +239,8 @@ def test_published_goes_through_our_file(tmp_path):
         ({"decoder": None}, "net_kwargs must hold a decoder with a name, not None"),
         ({"decoder": {"name": "mask_transformer"}}, "net_kwargs lacks decoder n_layers"),
         (
-            {"n_heads": 4},
-            "n_heads must be d_model / 64 (2) as in the decoder, not 4",
+            {"d_model": 200, "n_heads": 4},
+            "net_kwargs describes no Segmenter: embed must be a multiple of decoder_heads (3), not 200",
         ),
         (
             {"patch_size": 14},
@@ -235,7 +248,11 @@ def test_published_goes_through_our_file(tmp_path):
         ),
         (
             {"image_size": 512},
-            "net_kwargs describes no Segmenter: 'int' object is not iterable",
+            "image_size must be two positive integers (height, width), not 512",
+        ),
+        (
+            {"image_size": [32, True]},
+            "image_size must be two positive integers (height, width), not [32, True]",
         ),
         (
             {"normalization": ["vit"]},

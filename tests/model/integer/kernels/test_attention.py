@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from model.integer.arithmetic import requantize, shiftmax
-from model.integer.kernels import attention, attention_steps
+from model.integer.kernels import attention, attention_steps, shiftmax_rows
 
 SCORE, OUTPUT = (20001, 26), (20001, 29)
 
@@ -65,6 +65,23 @@ def test_score_scales(score: tuple[int, int]) -> None:
 @pytest.mark.parametrize("value", [-128, 127])
 def test_extremes(value: int) -> None:
     check(np.full((50, 3 * 64), value, np.int8), 1, 12)
+
+
+@pytest.mark.parametrize("rows, columns", [(1, 1), (5, 3), (2, 33), (17, 130)])
+@pytest.mark.parametrize(
+    "i0, n, reciprocal_bits", [(1, 15, 31), (12, 15, 31), (70000, 31, 31), (9, 15, 46)]
+)
+@pytest.mark.parametrize("out_bits", [8, 16])
+def test_rows(rows: int, columns: int, i0: int, n: int, reciprocal_bits: int, out_bits: int) -> None:
+    scores = np.random.default_rng(columns).integers(-128, 128, (rows, columns)).astype(np.int8)
+    options = {"n": n, "reciprocal_bits": reciprocal_bits, "out_bits": out_bits}
+    got, want = shiftmax_rows(scores, i0, **options), shiftmax(scores, i0, **options)
+    assert got.dtype == want.dtype and (got == want).all()
+
+
+def test_rows_refuses_empty_rows() -> None:
+    with pytest.raises(ValueError, match="scores must have at least one column, not 0"):
+        shiftmax_rows(np.empty((2, 0), np.int8), 12)
 
 
 def test_refuses_other_probability_widths() -> None:

@@ -1,0 +1,83 @@
+"""The integer graph of a model that has no weights: shapes and types only.
+
+Without PyTorch, so that emulating a size starts at once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.integer.check import check_graph
+from model.integer.graph import Graph, QuantizeOptions
+from model.quantize.build import Builder
+from model.quantize.lower import Lowered
+from model.segmenter.config import SegmenterConfig
+
+
+def outline(config: SegmenterConfig, options: QuantizeOptions | None = None) -> Graph:
+    """The graph of `config` as quantization would make it, every scale 1 and every weight 0.
+
+    Time and traffic depend on shapes alone, so a size can be emulated before it was trained.
+    Weight arrays have no memory of their own (stride 0).
+    """
+    paper = config.paper()
+    return check_graph(_Outline(_Blank(paper), _Unit(), paper, options or QuantizeOptions()).build())
+
+
+class _Unit:
+    """Every tensor has scale 1."""
+
+    def scale(self, name: str, bits: int, at_least: float = 0.0) -> float:
+        return 1.0
+
+
+class _Blank:
+    """Weights and rows are 0, LayerNorms do nothing. Keys are those of the FP32 model."""
+
+    def __init__(self, config: SegmenterConfig) -> None:
+        d, hidden = config.embed, config.mlp_ratio * config.embed
+        self._weights = {
+            "encoder.patch_embed.proj": (d, config.patch**2 * 3), "decoder.proj_dec": (d, d),
+            "decoder.proj_patch": (d, d), "decoder.proj_classes": (d, d),
+            "qkv": (3 * d, d), "proj": (d, d), "fc1": (hidden, d), "fc2": (d, hidden),
+        }  # fmt: skip
+        self._rows = {
+            "encoder.cls_token": 1,
+            "encoder.pos_embed": 1 + config.patches,
+            "decoder.cls_emb": config.classes,
+        }
+        self._config = config
+
+    def weight(self, key: str) -> NDArray[Any]:
+        return np.broadcast_to(np.int8(0), self._weights.get(key) or self._weights[key.rpartition(".")[2]])
+
+    def bias(self, key: str) -> NDArray[Any] | None:
+        free = key in ("decoder.proj_patch", "decoder.proj_classes")
+        return None if free else np.zeros(len(self.weight(key)), np.int32)
+
+    def rows(self, key: str) -> NDArray[Any]:
+        return np.broadcast_to(np.float32(0), (self._rows[key], self._config.embed))
+
+    def norm(self, key: str) -> tuple[NDArray[Any], NDArray[Any]]:
+        channels = self._config.classes if key == "decoder.mask_norm" else self._config.embed
+        return np.ones(channels), np.zeros(channels)
+
+
+class _Outline(Builder):
+    """Linear operators without looking at their weights, of which there may be very many."""
+
+    def linear(self, name: str, x: str, key: str, *, bits: int, beside: str | None = None) -> str:
+        weight, bias = self.parameters.weight(key), self.parameters.bias(key)
+        n = len(weight)
+        constants: dict[str, NDArray[Any]] = {
+            "weight": weight,
+            "b": np.ones(n, np.int32),
+            "c": np.zeros(n, np.int8),
+        }
+        if bias is not None:
+            constants["bias"] = bias
+        lowered = Lowered("linear", constants, {"out_bits": bits})
+        return self._emit(name, lowered, [x], (self.tensors[x].shape[0], n), f"int{bits}", 1.0)

@@ -1,0 +1,55 @@
+"""Calibration pictures: which files count, and how they are brought to the window."""
+
+import re
+
+import numpy as np
+import pytest
+
+from model.data.calibration import calibration_images, centred
+from model.data.images import write_png
+from model.data.scenes import generate
+from model.errors import InputError
+from model.quantize.ptq import calibrate
+from tests.conftest import SIZE
+
+
+def test_folders_and_hidden_files_do_not_count(tmp_path, segmenter):
+    picture = generate(1, (70, 90)).image
+    for name in ("b.png", "sub/a.PNG", ".hidden.png", ".cache/c.png"):
+        write_png(tmp_path / name, picture)
+    (tmp_path / "folder.png").mkdir()
+    found = calibration_images(segmenter.config, tmp_path)
+    assert [path.relative_to(tmp_path).as_posix() for path in found.sources] == ["b.png", "sub/a.PNG"]
+
+
+@pytest.mark.parametrize("shape", [SIZE, (120, 160), (70, 90), (61, 80)])
+def test_windows_can_be_written_to(shape, segmenter):
+    image = np.zeros((*shape, 3), np.uint8)
+    image.flags.writeable = False
+    window = centred(image, SIZE)
+    assert window.shape == (*SIZE, 3)
+    assert window.flags.writeable
+
+
+def test_read_only_pictures_calibrate(segmenter, picture):
+    frozen = picture.copy()
+    frozen.flags.writeable = False
+    quantized = calibrate(segmenter, [frozen])
+    for array in quantized.graph().constants.values():
+        array.flags.writeable = False
+    quantized.integers(frozen[None])  # a warning would be an error
+
+
+def test_pictures_that_would_become_too_large_are_named(tmp_path, segmenter):
+    path = tmp_path / "strip.png"
+    write_png(path, np.zeros((1, 50000, 3), np.uint8))
+    images = calibration_images(segmenter.config, tmp_path)
+    wanted = f"{path}: a picture of 1 x 50000 pixels (height x width) would be scaled to 60 x 3000000, "
+    with pytest.raises(InputError, match=f"^{re.escape(wanted)}"):
+        images[0]
+
+
+def test_a_name_that_is_too_long_is_refused(tmp_path, segmenter):
+    folder = tmp_path / ("x" * 300)
+    with pytest.raises(InputError, match=r"x cannot be read: File name too long$"):
+        calibration_images(segmenter.config, folder)

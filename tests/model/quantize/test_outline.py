@@ -1,0 +1,24 @@
+"""The outline has the shape of the graph that quantization makes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from model.quantize.outline import outline
+from model.segmenter import SegmenterConfig
+
+
+def test_it_is_the_quantized_graph_without_its_values(graph):
+    found = outline(graph.config, graph.options)
+    assert [n.name for n in found.nodes] == [n.name for n in graph.nodes]
+    for name, tensor in graph.tensors.items():
+        assert replace(found.tensors[name], scale=None) == replace(tensor, scale=None)
+    for key, array in graph.constants.items():
+        assert (found.constants[key].shape, found.constants[key].dtype) == (array.shape, array.dtype)
+
+
+def test_weights_take_no_memory():
+    found = outline(SegmenterConfig.named("large"))
+    weights = [v for key, v in found.constants.items() if key.endswith(".weight")]
+    assert sum(v.size for v in weights) > 300e6
+    assert all(v.strides == (0, 0) for v in weights)
