@@ -1,0 +1,73 @@
+"""Every tensor of whole inferences on the emulated machine against the integer executor.
+
+    .venv/bin/python benchmarks/emulated_inference.py [--size tiny] [--machine mobile]
+
+Random weights at 512x512, 150 classes: each form of GELU and each width of the probabilities.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from emu.compile import compile_graph, labels_of, memory_image
+from emu.execute import execute
+from emu.machine import Machine
+from emu.ports import check_program
+from emu.timing import simulate_program
+from model.data.scenes import generate
+from model.integer.constants import GELU_FORMS
+from model.integer.executor import Executor
+from model.integer.graph import LABELS, Graph, QuantizeOptions
+from model.quantize.ptq import quantize
+from model.segmenter import Segmenter, SegmenterConfig
+
+
+def mismatches(graph: Graph, machine: Machine, image: NDArray[np.uint8]) -> tuple[int, int, str]:
+    """Values that differ, values compared, and what it cost."""
+    start = time.perf_counter()
+    program = compile_graph(graph, machine)
+    check_program(program)
+    wanted = dict(Executor(graph).tensors(image))
+    compared = wrong = 0
+
+    def compare(name: str, head: int | None, row: int, column: int, found: NDArray[np.generic]) -> None:
+        nonlocal compared, wrong
+        tensor = wanted[name] if head is None else wanted[name][head]
+        part = tensor[row : row + found.shape[0], column : column + found.shape[1]]
+        compared += found.size
+        wrong += found.size if found.dtype != part.dtype else int((found != part).sum())
+
+    memory = execute(program, memory_image(graph, program, image), on_probe=compare)
+    labels = labels_of(graph, program, memory)
+    cycles = simulate_program(program).cycles
+    text = f"{cycles / 1e6:.2f} M cycles, {time.perf_counter() - start:.1f} s"
+    return wrong + int((labels != wanted[LABELS]).sum()), compared + labels.size, text
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--size", default="tiny")
+    parser.add_argument("--machine", default="mobile")
+    options = parser.parse_args()
+    torch.manual_seed(0)
+    segmenter = Segmenter(SegmenterConfig.named(options.size, l2norm=False)).eval()
+    machine, image = Machine.load(options.machine), generate(0, (512, 512)).image
+    failed = False
+    for form in GELU_FORMS:
+        for bits in (16, 8):
+            graph = quantize(segmenter, [image], QuantizeOptions(gelu=form, softmax_bits=bits))
+            wrong, compared, text = mismatches(graph, machine, image)
+            failed |= wrong > 0
+            name = f"{options.size} on {machine.name}, {form}, softmax {bits} bits"
+            print(f"{name}: {wrong} of {compared} differ; {text}")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

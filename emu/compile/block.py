@@ -1,0 +1,197 @@
+"""What the parts of a transformer block share: constants, scalars, LayerNorm, the residual."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from emu.compile.context import Context, Matrix
+from emu.compile.emitter import Access, block
+from emu.compile.layout import ENTRY, Layout, Packed, padded
+from emu.compile.plan import Plan
+from emu.isa import Layernorm, Residual, Space, Unit
+from emu.machine import CONSTANT_SLOTS, CONSTANTS_BYTES
+from model.integer.graph import Node
+
+SLOT_BYTES = CONSTANTS_BYTES // CONSTANT_SLOTS
+PARAMETERS = ("norm1", "scores", "shiftmax", "mix", "residual1", "norm2", "gelu", "residual2")
+"""Parameter words of a block, in this order."""
+
+
+@dataclass(frozen=True)
+class Constants:
+    """DRAM addresses of one block's constants, relative to the base register."""
+
+    parameters: int
+    norm1: int
+    norm2: int
+    qkv: tuple[tuple[Packed, Packed, Packed], ...]
+    proj: Packed
+    fc1: Packed
+    fc2: Packed
+
+    @classmethod
+    def place(cls, layout: Layout, nodes: dict[str, Node], start: int) -> Constants:
+        """Append a block's constants to the layout; `start` is the base of this block."""
+        heads, embed = nodes["scores"].integer("heads"), layout.graph.config.embed
+        width = embed // heads
+
+        def moved(packed: Packed) -> Packed:
+            return Packed(
+                packed.address - start, packed.outputs, packed.inputs, packed.tile_bytes, packed.tiles
+            )
+
+        words = layout.parameters(nodes["norm1"].name + ".parameters", {k: nodes[k] for k in PARAMETERS})
+        norm1, norm2 = (layout.layernorm(nodes[key]) for key in ("norm1", "norm2"))
+        qkv = []
+        for head in range(heads):
+            parts = [part * embed + head * width for part in range(3)]
+            q, k, v = (moved(layout.packed(nodes["qkv"], slice(p, p + width))) for p in parts)
+            qkv.append((q, k, v))
+        proj = moved(layout.packed(nodes["proj"], spread=(heads, padded(width, 16))))
+        fc1, fc2 = (moved(layout.packed(nodes[key])) for key in ("fc1", "fc2"))
+        return cls(words - start, norm1 - start, norm2 - start, tuple(qkv), proj, fc1, fc2)
+
+
+class BlockPart:
+    """One block of a stack. `name` is the graph's, "{i}" for the number of the block."""
+
+    def __init__(
+        self,
+        context: Context,
+        name: str,
+        nodes: dict[str, Node],
+        constants: Constants,
+        plan: Plan,
+        x: Matrix,
+        spill: dict[str, int],
+    ) -> None:
+        self.c, self.name, self.nodes, self.constants, self.plan, self.x = (
+            context,
+            name,
+            nodes,
+            constants,
+            plan,
+            x,
+        )
+        config = nodes["scores"]
+        self.heads = config.integer("heads")
+        self.embed = x.columns
+        self.width = self.embed // self.heads
+        self.pitch = padded(self.width, 16)
+        self.hidden = constants.fc1.outputs
+        rows = plan.block_rows
+        self.a = Matrix("normalized", plan.tokens, self.embed, "int8", rows, spill["a"], plan.a_resident)
+        mixed = self.heads * self.pitch
+        self.mix = Matrix("mixed", plan.tokens, mixed, "int8", rows, spill["mix"], plan.mix_resident)
+
+    def _added(
+        self,
+        linear: str,
+        residual: str,
+        packed: Packed,
+        source: Matrix,
+        group: range,
+        addresses: dict[int, int] | None = None,
+    ) -> None:
+        """A linear operator whose output is added to the residual, by chunks of columns."""
+        c, x, lanes = self.c, self.x, self.c.machine.lanes
+        label = f"{self.name}.{linear}"
+        chunks = c.chunks(packed, 16)
+        widest = max(min(t * lanes, packed.outputs - f * lanes) for f, t in chunks)
+        stride = padded(2 * widest, 16)
+        most = max(x.blocks[i][1] for i in group)
+        outs = [c.arena.allocate(f"{linear} output {turn}", most * stride) for turn in range(2)]
+        held = {i: c.open(x, i, load=True) for i in group}
+        turn = 0
+        for first, tiles in chunks:
+            y = c.weights(packed, first, tiles, label, based=True)
+            for i in group:
+                start, rows = x.blocks[i]
+                at = addresses[i] if addresses else c.open(source, i, load=True)
+                columns = min(tiles * lanes, packed.outputs - first * lanes)
+                done = c.linear(
+                    label, at, source.stride, outs[turn], stride, rows, packed, y, first, tiles, out16=True
+                )
+                c.probe(
+                    label,
+                    Unit.ARRAY,
+                    done,
+                    outs[turn],
+                    stride,
+                    rows,
+                    columns,
+                    "int16",
+                    start,
+                    first * lanes,
+                )
+                if not addresses:
+                    c.close(source, i, at, store=False)
+                self._residual(
+                    residual,
+                    outs[turn],
+                    stride,
+                    held[i] + 2 * first * lanes,
+                    start,
+                    rows,
+                    first * lanes,
+                    columns,
+                )
+                turn ^= 1
+        for turn in range(2):
+            c.arena.free(f"{linear} output {turn}")
+        for i in group:
+            c.close(x, i, held[i], store=True)
+
+    def _residual(
+        self, key: str, p: int, stride: int, x: int, start: int, rows: int, column: int, columns: int
+    ) -> None:
+        c, label = self.c, f"{self.name}.{key}"
+        instruction = Residual(
+            p, x, x, rows, columns, stride, self.x.stride, self.x.stride, PARAMETERS.index(key)
+        )
+        where = block(x, self.x.stride, rows, 2 * columns)
+        reads = (block(p, stride, rows, 2 * columns), where, self._word(key))
+        done = c.add(Unit.ELEMENTWISE, instruction, label, reads, (where,))
+        c.probe(label, Unit.ELEMENTWISE, done, x, self.x.stride, rows, columns, "int16", start, column)
+
+    def _norm_constants(self, key: str) -> None:
+        """LOAD b and B of a LayerNorm into its slot."""
+        slot = int(key == "norm2")
+        address = self.constants.norm2 if slot else self.constants.norm1
+        self.c.load(
+            Space.CONSTANTS,
+            slot * SLOT_BYTES,
+            address,
+            self.embed * ENTRY,
+            f"{self.name}.{key}",
+            based=True,
+        )
+
+    def _norm(self, key: str, index: int, target: int, stride: int) -> None:
+        """LayerNorm of a row block of the residual."""
+        c, x = self.c, self.x
+        label, slot = f"{self.name}.{key}", int(key == "norm2")
+        start, rows = x.blocks[index]
+        source = c.open(x, index, load=True)
+        instruction = Layernorm(
+            source, slot, target, rows, self.embed, x.stride, stride, PARAMETERS.index(key)
+        )
+        reads = (
+            block(source, x.stride, rows, 2 * self.embed),
+            Access(Space.CONSTANTS, slot * SLOT_BYTES, (slot + 1) * SLOT_BYTES),
+            self._word(key),
+        )
+        done = c.add(Unit.LAYERNORM, instruction, label, reads, (block(target, stride, rows, self.embed),))
+        c.probe(label, Unit.LAYERNORM, done, target, stride, rows, self.embed, "int8", start)
+        c.close(x, index, source, store=False)
+
+    def _scalars(self, *keys: str) -> None:
+        for key in keys:
+            index = PARAMETERS.index(key)
+            self.c.parameter(
+                index, self.constants.parameters + 16 * index, f"{self.name}.{key}", based=True
+            )
+
+    def _word(self, key: str) -> Access:
+        index = PARAMETERS.index(key)
+        return Access(Space.PARAMETERS, 16 * index, 16 * index + 16)

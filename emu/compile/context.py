@@ -1,0 +1,267 @@
+"""What emitting a segment works with: memory, queues, and matrices that live on chip or in DRAM."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from emu.compile.arena import Arena
+from emu.compile.emitter import Access, Emitter, block
+from emu.compile.layout import Packed, padded
+from emu.isa import Instruction, Layout, Load, Matmul, Space, Store, Unit
+from emu.machine import Machine
+from emu.program import Probe
+from model.errors import InputError
+
+
+@dataclass
+class Matrix:
+    """Rows of a tensor in blocks, each block in banks of its own, or all of them in DRAM.
+
+    dram: address of row 0 where it lives (or is evicted to) in DRAM; None: it never does.
+    """
+
+    name: str
+    rows: int
+    columns: int
+    dtype: str
+    block_rows: int
+    dram: int | None = None
+    resident: bool = True
+    addresses: list[int] = field(default_factory=list)
+
+    @cached_property
+    def stride(self) -> int:
+        """Bytes from row to row, on chip and in DRAM."""
+        return padded(self.columns * np.dtype(self.dtype).itemsize, 16)
+
+    @cached_property
+    def blocks(self) -> list[tuple[int, int]]:
+        """First row and number of rows of every block."""
+        return row_blocks(self.rows, self.block_rows)
+
+
+def row_blocks(rows: int, size: int) -> list[tuple[int, int]]:
+    """`rows` in as few blocks of at most `size` as possible, of nearly equal size."""
+    count = -(-rows // size)
+    size = -(-rows // count)
+    return [(start, min(size, rows - start)) for start in range(0, rows, size)]
+
+
+class Context:
+    """Emits instructions with their accesses, and owns the scratchpad."""
+
+    def __init__(self, machine: Machine, arena: Arena) -> None:
+        self.machine, self.arena = machine, arena
+        self.emitter: Emitter | None = None
+        self._limbo: deque[str] = deque()
+        self.half = 0
+
+    def add(
+        self,
+        unit: Unit,
+        instruction: Instruction,
+        label: str,
+        reads: tuple[Access, ...] = (),
+        writes: tuple[Access, ...] = (),
+        dram_reads: tuple[object, ...] = (),
+        dram_writes: tuple[object, ...] = (),
+    ) -> int:
+        """Append; without an emitter only memory is planned."""
+        if self.emitter is None:
+            return 0
+        return self.emitter.add(unit, instruction, label, reads, writes, dram_reads, dram_writes)
+
+    def probe(
+        self,
+        tensor: str,
+        unit: Unit,
+        index: int,
+        address: int,
+        stride: int,
+        rows: int,
+        columns: int,
+        dtype: str,
+        row: int,
+        column: int = 0,
+        head: int | None = None,
+    ) -> None:
+        """Note where a part of a tensor stands after an instruction."""
+        if self.emitter is not None:
+            self.emitter.probes.append(
+                Probe(tensor, unit, index, address, stride, rows, columns, dtype, row, column, head)
+            )
+
+    def begin(self) -> None:
+        """Start an iteration: whatever takes turns begins as in every other one."""
+        self.flush()
+        self.half = 0
+
+    # --- matrices ---------------------------------------------------------------------------
+
+    def create(self, matrix: Matrix, *, high: bool = False) -> None:
+        """Give a resident matrix its memory; `high` keeps the low end free for what lives longer."""
+        if matrix.resident:
+            matrix.addresses = [
+                self.arena.allocate(f"{matrix.name}[{i}]", rows * matrix.stride, high=high)
+                for i, (_, rows) in enumerate(matrix.blocks)
+            ]
+
+    def destroy(self, matrix: Matrix) -> None:
+        """Take its memory back."""
+        if matrix.resident:
+            for i in range(len(matrix.blocks)):
+                self.arena.free(f"{matrix.name}[{i}]")
+
+    def open(self, matrix: Matrix, index: int, *, load: bool) -> int:
+        """Address of a block on chip; one that lives in DRAM is loaded if its content matters."""
+        if matrix.resident:
+            return matrix.addresses[index]
+        _, rows = matrix.blocks[index]
+        name = f"{matrix.name}[{index}]"
+        if name in self._limbo:
+            self._limbo.remove(name)
+            self.arena.free(name)
+        address = self.arena.allocate(name, rows * matrix.stride)
+        if load:
+            self.load_block(matrix, index, address)
+        return address
+
+    def close(self, matrix: Matrix, index: int, address: int, *, store: bool) -> None:
+        """Done with a block; one that lives in DRAM is stored if it was changed.
+
+        Its memory is given back one block later, so that two of them take turns.
+        """
+        if matrix.resident:
+            return
+        if store:
+            self.store_block(matrix, index, address)
+        self._limbo.append(f"{matrix.name}[{index}]")
+        if len(self._limbo) > 2:
+            self.arena.free(self._limbo.popleft())
+
+    def flush(self) -> None:
+        """Give all closed blocks back."""
+        while self._limbo:
+            self.arena.free(self._limbo.popleft())
+
+    def forget(self) -> None:
+        """Drop what is waiting to be given back, after an attempt that did not fit."""
+        self._limbo.clear()
+
+    def evict(self, matrix: Matrix) -> None:
+        """Move a resident matrix to DRAM for a while."""
+        for i in range(len(matrix.blocks)):
+            self.store_block(matrix, i, matrix.addresses[i])
+            self.arena.free(f"{matrix.name}[{i}]")
+
+    def restore(self, matrix: Matrix) -> None:
+        """Bring an evicted matrix back to where it was."""
+        for i, (_, rows) in enumerate(matrix.blocks):
+            self.arena.restore(f"{matrix.name}[{i}]", matrix.addresses[i], rows * matrix.stride)
+            self.load_block(matrix, i, matrix.addresses[i])
+
+    def load_block(self, matrix: Matrix, index: int, address: int) -> None:
+        """LOAD a block of a matrix from DRAM."""
+        start, rows = matrix.blocks[index]
+        assert matrix.dram is not None
+        size = rows * matrix.stride
+        load = Load(matrix.dram + start * matrix.stride, Space.SCRATCHPAD, address, size)
+        written = (block(address, matrix.stride, rows, matrix.stride),)
+        self.add(Unit.LOAD, load, matrix.name, (), written, ((matrix.name, index),))
+
+    def store_block(self, matrix: Matrix, index: int, address: int) -> None:
+        """STORE a block of a matrix to DRAM."""
+        start, rows = matrix.blocks[index]
+        assert matrix.dram is not None
+        store = Store(matrix.dram + start * matrix.stride, address, rows * matrix.stride)
+        read = (block(address, matrix.stride, rows, matrix.stride),)
+        self.add(Unit.STORE, store, matrix.name, read, (), (), ((matrix.name, index),))
+
+    # --- constants --------------------------------------------------------------------------
+
+    def parameter(self, word: int, dram: int, label: str, *, based: bool) -> int:
+        """LOAD one parameter word; returns its index."""
+        load = Load(dram, Space.PARAMETERS, 16 * word, 16, based=based)
+        self.add(Unit.LOAD, load, label, (), (Access(Space.PARAMETERS, 16 * word, 16 * word + 16),))
+        return word
+
+    def load(self, space: Space, address: int, dram: int, size: int, label: str, *, based: bool) -> None:
+        """LOAD constants."""
+        load = Load(dram, space, address, size, based=based)
+        self.add(Unit.LOAD, load, label, (), (Access(space, address, address + size),))
+
+    def chunks(self, packed: Packed, columns: int = 1) -> list[tuple[int, int]]:
+        """(first tile, tiles) of the parts of a weight that fit half the stationary buffer.
+
+        columns: every part but the last holds a multiple of so many outputs.
+        """
+        most = self.machine.stationary_bytes // 2 // packed.tile_bytes
+        lanes = self.machine.lanes
+        step = max(1, columns // lanes)
+        most -= most % step
+        if most < 1:
+            half = self.machine.stationary_bytes // 2
+            need = step * packed.tile_bytes
+            raise InputError(
+                f"weights of {packed.inputs} inputs do not fit into the stationary buffer of "
+                f"{self.machine.name}: {step} tiles need {need} bytes, half of it has {half}, "
+                f"{need - half} more are wanted"
+            )
+        count = -(-packed.tiles // most)
+        size = padded(-(-packed.tiles // count), step)
+        return [(t, min(size, packed.tiles - t)) for t in range(0, packed.tiles, size)]
+
+    def weights(self, packed: Packed, first: int, tiles: int, label: str, *, based: bool) -> int:
+        """LOAD tiles of a weight into the half of the stationary buffer whose turn it is."""
+        return self.weight_pieces([(packed, first, tiles)], label, based=based)[0]
+
+    def weight_pieces(self, pieces: list[tuple[Packed, int, int]], label: str, *, based: bool) -> list[int]:
+        """LOAD (weight, first tile, tiles) one after another into one half; their addresses."""
+        address = self.half * (self.machine.stationary_bytes // 2)
+        self.half ^= 1
+        found = []
+        for packed, first, tiles in pieces:
+            size = tiles * packed.tile_bytes
+            self.load(
+                Space.STATIONARY,
+                address,
+                packed.address + first * packed.tile_bytes,
+                size,
+                label,
+                based=based,
+            )
+            found.append(address)
+            address += size
+        return found
+
+    def linear(
+        self,
+        label: str,
+        x: int,
+        x_stride: int,
+        out: int,
+        out_stride: int,
+        m: int,
+        packed: Packed,
+        y: int,
+        first: int,
+        tiles: int,
+        *,
+        out16: bool,
+    ) -> int:
+        """MATMUL of m rows with tiles of a packed weight; `out` is the address of their first column."""
+        lanes = self.machine.lanes
+        n = min(tiles * lanes, packed.outputs - first * lanes)
+        matmul = Matmul(x, y, out, m, packed.inputs, n, x_stride, 0, out_stride, Layout.PACKED, out16=out16)
+        weights = Access(Space.STATIONARY, y, y + tiles * packed.tile_bytes)
+        return self.add(
+            Unit.ARRAY,
+            matmul,
+            label,
+            (block(x, x_stride, m, packed.inputs), weights),
+            (block(out, out_stride, m, n * (1 + out16)),),
+        )

@@ -1,0 +1,217 @@
+"""Pixels to tokens, and encoder outputs to decoder tokens."""
+
+from __future__ import annotations
+
+from emu.compile.context import Matrix
+from emu.compile.emitter import Access, block
+from emu.compile.global_part import GlobalPart
+from emu.compile.layout import padded
+from emu.isa import Load, Lookup, Residual, Space, Unit
+from emu.machine import TABLE_BYTES
+
+
+class Embedding(GlobalPart):
+    """The residual of the encoder, then that of the decoder."""
+
+    def embed(self, x: Matrix) -> None:
+        """Pixels to tokens plus position, in x."""
+        self.c.load(Space.TABLE, 0, self.at.table, TABLE_BYTES, "pixels", based=False)
+        self._parameter("encoder.embedding")
+        for group in self._fitting(x, lambda group: self._embed(x, group)):
+            self._embed(x, group)
+
+    def _embed(self, x: Matrix, group: range) -> None:
+        c, packed = self.c, self.at.patch_embed
+        width = packed.inputs
+        stride = padded(width, 16)
+        held = {i: c.open(x, i, load=False) for i in group}
+        pixels = {}
+        for i in group:
+            first, count = self._patches(x, i)
+            if count:
+                pixels[i] = c.arena.allocate(f"pixels[{i}]", count * stride)
+                self._pixels(pixels[i], stride, first, count)
+        for tile, tiles in c.chunks(packed, 16):
+            y = c.weights(packed, tile, tiles, "encoder.patch_embed", based=False)
+            for i in pixels:
+                first, count = self._patches(x, i)
+                column = tile * c.machine.lanes
+                columns = min(tiles * c.machine.lanes, packed.outputs - column)
+                row = first + 1 - x.blocks[i][0]
+                out = held[i] + row * x.stride + 2 * column
+                done = c.linear(
+                    "encoder.patch_embed",
+                    pixels[i],
+                    stride,
+                    out,
+                    x.stride,
+                    count,
+                    packed,
+                    y,
+                    tile,
+                    tiles,
+                    out16=True,
+                )
+                where = (Unit.ARRAY, done, out, x.stride, count, columns, "int16")
+                c.probe("encoder.patch_embed", *where, first, column)
+                c.probe("encoder.tokens", *where, first + 1, column)
+        for i in pixels:
+            c.arena.free(f"pixels[{i}]")
+        if 0 in held:
+            done = self._rows(self.at.cls_token, held[0], 1, x, "encoder.tokens")
+            c.probe("encoder.tokens", Unit.LOAD, done, held[0], x.stride, 1, x.columns, "int16", 0)
+        position = [c.arena.allocate(f"position {turn}", x.blocks[0][1] * x.stride) for turn in range(2)]
+        for turn, i in enumerate(group):
+            start, rows = x.blocks[i]
+            source = position[turn % 2]
+            self._rows(self.at.position + start * 2 * x.columns, source, rows, x, "encoder.embedding")
+            self._sum(source, held[i], x, start, rows)
+            c.close(x, i, held[i], store=True)
+        for turn in range(2):
+            c.arena.free(f"position {turn}")
+        c.flush()
+
+    def _patches(self, x: Matrix, index: int) -> tuple[int, int]:
+        """First patch and number of patches of a block of tokens; the class token is row 0."""
+        start, rows = x.blocks[index]
+        first = max(start - 1, 0)
+        return first, start + rows - 1 - first
+
+    def _pixels(self, target: int, stride: int, first: int, count: int) -> None:
+        """LOAD patches first..first+count, one piece per row of patches, and look them up."""
+        c, patch = self.c, self.config.patch
+        across = self.config.grid[1]
+        line = across * patch * 3
+        done = 0
+        while done < count:
+            row, column = divmod(first + done, across)
+            piece = min(across - column, count - done)
+            source = self.at.image + row * patch * line + column * patch * 3
+            address = target + done * stride
+            load = Load(
+                source,
+                Space.SCRATCHPAD,
+                address,
+                patch * 3,
+                patch,
+                piece,
+                line,
+                patch * 3,
+                patch * 3,
+                stride,
+            )
+            c.add(Unit.LOAD, load, "pixels", (), (block(address, stride, piece, stride),))
+            done += piece
+        where = block(target, stride, count, patch * patch * 3)
+        lookup = Lookup(target, target, count, patch * patch * 3, stride, stride)
+        number = c.add(
+            Unit.ELEMENTWISE, lookup, "pixels", (where, Access(Space.TABLE, 0, TABLE_BYTES)), (where,)
+        )
+        c.probe("pixels", Unit.ELEMENTWISE, number, target, stride, count, patch * patch * 3, "int8", first)
+
+    def _sum(self, position: int, address: int, x: Matrix, start: int, rows: int) -> None:
+        c, name = self.c, "encoder.embedding"
+        where = block(address, x.stride, rows, 2 * x.columns)
+        reads = (where, block(position, x.stride, rows, 2 * x.columns), self._word(name))
+        residual = Residual(
+            address, position, address, rows, x.columns, x.stride, x.stride, x.stride, self._index(name)
+        )
+        done = c.add(Unit.ELEMENTWISE, residual, name, reads, (where,))
+        c.probe(name, Unit.ELEMENTWISE, done, address, x.stride, rows, x.columns, "int16", start)
+
+    def encoder_norm(self, x: Matrix, a: Matrix) -> None:
+        """The encoder's last LayerNorm, x to a."""
+        self._constants("encoder.norm", self.at.encoder_norm, 0, x.columns)
+        for i, (start, rows) in enumerate(x.blocks):
+            source = self.c.open(x, i, load=True)
+            # On chip a is one piece, because the patches begin in the middle of its blocks.
+            target = a.addresses[0] + start * a.stride if a.resident else self.c.open(a, i, load=False)
+            done = self._norm(
+                "encoder.norm", 0, source, x.stride, target, a.stride, rows, x.columns, out16=False
+            )
+            self.c.probe(
+                "encoder.norm", Unit.LAYERNORM, done, target, a.stride, rows, x.columns, "int8", start
+            )
+            skip = 1 if start == 0 else 0  # the class token ends here
+            self.c.probe(
+                "encoder.patches",
+                Unit.LAYERNORM,
+                done,
+                target + skip * a.stride,
+                a.stride,
+                rows - skip,
+                x.columns,
+                "int8",
+                start + skip - 1,
+            )
+            self.c.close(x, i, source, store=False)
+            if not a.resident:
+                self.c.close(a, i, target, store=True)
+        self.c.flush()
+
+    def decoder_tokens(self, a: Matrix, x: Matrix) -> None:
+        """proj_dec of the patches (rows 1.. of a) and the class embeddings, in x."""
+        for group in self._fitting(x, lambda group: self._decoder_tokens(a, x, group)):
+            self._decoder_tokens(a, x, group)
+
+    def _decoder_tokens(self, a: Matrix, x: Matrix, group: range) -> None:
+        c, packed, patches = self.c, self.at.proj_dec, self.config.patches
+        held = {i: c.open(x, i, load=False) for i in group}
+        pieces = [
+            (i, row, piece)
+            for i in group
+            for row, piece in self._pieces(a, x.blocks[i][0], min(x.blocks[i][1], patches - x.blocks[i][0]))
+        ]
+        for tile, tiles in c.chunks(packed, 16):
+            y = c.weights(packed, tile, tiles, "decoder.proj_dec", based=False)
+            column = tile * c.machine.lanes
+            columns = min(tiles * c.machine.lanes, packed.outputs - column)
+            for i, row, (index, offset, rows) in pieces:
+                source = c.open(a, index, load=True)
+                out = held[i] + (row - x.blocks[i][0]) * x.stride + 2 * column
+                done = c.linear(
+                    "decoder.proj_dec",
+                    source + offset * a.stride,
+                    a.stride,
+                    out,
+                    x.stride,
+                    rows,
+                    packed,
+                    y,
+                    tile,
+                    tiles,
+                    out16=True,
+                )
+                where = (Unit.ARRAY, done, out, x.stride, rows, columns, "int16", row, column)
+                c.probe("decoder.proj_dec", *where)
+                c.probe("decoder.tokens", *where)
+                c.close(a, index, source, store=False)
+        for i in group:
+            start, rows = x.blocks[i]
+            first = max(start, patches)
+            if first < start + rows:
+                address = held[i] + (first - start) * x.stride
+                dram = self.at.class_embedding + (first - patches) * 2 * x.columns
+                done = self._rows(dram, address, start + rows - first, x, "decoder.tokens")
+                c.probe(
+                    "decoder.tokens",
+                    Unit.LOAD,
+                    done,
+                    address,
+                    x.stride,
+                    start + rows - first,
+                    x.columns,
+                    "int16",
+                    first,
+                )
+            c.close(x, i, held[i], store=True)
+        c.flush()
+
+    def _pieces(self, a: Matrix, start: int, count: int) -> list[tuple[int, tuple[int, int, int]]]:
+        """Patch rows start..start+count as (patch, (block of a, row in it, rows)); patch p is row p + 1."""
+        found = []
+        for index, (first, rows) in enumerate(a.blocks):
+            low, high = max(first, start + 1), min(first + rows, start + count + 1)
+            if low < high:
+                found.append((low - 1, (index, low - first, high - low)))
+        return found

@@ -1,0 +1,176 @@
+"""Where everything lies in DRAM, and the bytes of constants in the order that the machine reads.
+
+The constants of identical layers lie one block after the other, each laid out alike, so that one
+segment with a growing base serves all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emu.machine import Machine
+from emu.program import Region
+from model.integer.graph import IMAGE, Graph, Node
+
+Bytes = NDArray[np.uint8]
+
+ALIGNMENT = 64
+"""Of everything in DRAM, in bytes."""
+
+ENTRY = 12
+"""Bytes of the constants of one output (bias int32, b int32, c uint8, padding) and of one LayerNorm
+channel (b int32, B int64)."""
+
+FORMS = ("shift", "lambda-shift", "lambda-shift-elem")
+
+
+def padded(width: int, multiple: int) -> int:
+    """`width` rounded up."""
+    return -(-width // multiple) * multiple
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A packed weight of N outputs in DRAM: tiles of `lanes` outputs, `tile_bytes` each."""
+
+    address: int
+    outputs: int
+    inputs: int
+    tile_bytes: int
+    tiles: int
+
+
+@dataclass
+class Layout:
+    """DRAM from address 0: each `place` appends a piece and remembers how its bytes are made."""
+
+    graph: Graph
+    machine: Machine
+    size: int = 0
+    regions: list[Region] = field(default_factory=list)
+    writers: list[tuple[int, Callable[[], Bytes]]] = field(default_factory=list)
+
+    def place(self, name: str, size: int, kind: str, content: Callable[[], Bytes] | None = None) -> int:
+        """Reserve `size` bytes; `content` makes them when a memory image is wanted."""
+        address = self.size
+        self.regions.append(Region(name, address, size, kind))
+        if content is not None:
+            self.writers.append((address, content))
+        self.size = padded(address + size, ALIGNMENT)
+        return address
+
+    def array(self, name: str, kind: str = "constants") -> int:
+        """A constant of the graph as it is."""
+        array = self.graph.constants[name]
+        return self.place(name, array.nbytes, kind, lambda: as_bytes(array))
+
+    def packed(
+        self, node: Node, rows: slice | None = None, spread: tuple[int, int] | None = None
+    ) -> Packed:
+        """The weight of a linear node (its outputs `rows`) in the order of MATMUL's tiles.
+
+        spread (heads, width): every head's inputs are followed by zeros up to `width`.
+        """
+        machine, constants = self.machine, self.graph.constants
+        weight = constants[node.constants["weight"]]
+        part = rows or slice(0, weight.shape[0])
+        outputs, inputs = part.stop - part.start, weight.shape[1]
+        if spread:
+            inputs = spread[0] * spread[1]
+        tiles, depth_tiles = -(-outputs // machine.lanes), -(-inputs // machine.depth)
+        tile_bytes = machine.lanes * (ENTRY + depth_tiles * machine.depth)
+
+        def content() -> Bytes:
+            bias = constants[node.constants["bias"]][part] if "bias" in node.constants else None
+            b, c = (constants[node.constants[role]][part] for role in ("b", "c"))
+            return pack(_spread(weight[part], spread), bias, b, c, machine)
+
+        name = node.name if rows is None else f"{node.name}[{part.start}:{part.stop}]"
+        address = self.place(name, tiles * tile_bytes, "weights", content)
+        return Packed(address, outputs, inputs, tile_bytes, tiles)
+
+    def layernorm(self, node: Node) -> int:
+        """b and B of every channel."""
+        constants = self.graph.constants
+        b, B = constants[node.constants["b"]], constants[node.constants["B"]]
+
+        def content() -> Bytes:
+            entries = np.zeros(len(b), np.dtype([("b", "<i4"), ("B", "<i8")]))
+            entries["b"], entries["B"] = b, B
+            return as_bytes(entries)
+
+        return self.place(node.name, len(b) * ENTRY, "constants", content)
+
+    def parameters(self, name: str, nodes: dict[str, Node]) -> int:
+        """One parameter word of 16 bytes per node, in the order of `nodes`."""
+        content = lambda: np.concatenate([parameter_word(node) for node in nodes.values()])  # noqa: E731
+        return self.place(name, 16 * len(nodes), "constants", content)
+
+    def image(self, patch: int) -> int:
+        """The picture, rows of pixels padded to whole patches."""
+        height, width, _ = self.graph.tensors[IMAGE].shape
+        return self.place(IMAGE, padded(height, patch) * padded(width, patch) * 3, "image")
+
+
+def pack(
+    weight: NDArray[np.int8],
+    bias: NDArray[np.int32] | None,
+    b: NDArray[np.int32],
+    c: NDArray[np.int8],
+    machine: Machine,
+) -> Bytes:
+    """Weight int8 [N, K] and its constants as MATMUL reads them; ragged tiles end in zeros."""
+    n, k = weight.shape
+    lanes, depth = machine.lanes, machine.depth
+    tiles, depth_tiles = -(-n // lanes), -(-k // depth)
+    entries = np.zeros(
+        tiles * lanes, np.dtype([("bias", "<i4"), ("b", "<i4"), ("c", "u1"), ("pad", "u1", 3)])
+    )
+    entries["b"][:n], entries["c"][:n] = b, c
+    if bias is not None:
+        entries["bias"][:n] = bias
+    full = np.zeros((tiles * lanes, depth_tiles * depth), np.int8)
+    full[:n, :k] = weight
+    body = full.reshape(tiles, lanes, depth_tiles, depth).transpose(0, 2, 1, 3).reshape(tiles, -1)
+    heads = as_bytes(entries).reshape(tiles, -1)
+    return np.concatenate([heads, body.view(np.uint8)], axis=1).reshape(-1)
+
+
+def parameter_word(node: Node) -> Bytes:
+    """The scalars of one node in 16 bytes (docs/machine.md section 5)."""
+    word = np.zeros(16, np.uint8)
+    attributes = node.attributes
+    if "b" in attributes:
+        word[0:4] = as_bytes(np.array(node.integer("b"), "<i4"))
+    if "c" in attributes:
+        word[4] = node.integer("c")
+    if node.op == "shiftmax":
+        word[0:4] = as_bytes(np.array(node.integer("i0"), "<u4"))
+        word[4], word[5] = node.integer("n"), node.integer("reciprocal_bits")
+    if node.op == "gelu":
+        word[5] = FORMS.index(str(attributes["form"]))
+        word[8:12] = as_bytes(np.array(node.integer("i0"), "<u4"))
+    if node.op == "residual":
+        word[0:4] = as_bytes(np.array(node.integer("b1"), "<i4"))
+        word[4], word[12] = node.integer("c1"), node.integer("c2")
+        word[8:12] = as_bytes(np.array(node.integer("b2"), "<i4"))
+    return word
+
+
+def as_bytes(array: NDArray[np.generic]) -> Bytes:
+    """The array's memory, little-endian."""
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+
+
+def _spread(weight: NDArray[np.int8], spread: tuple[int, int] | None) -> NDArray[np.int8]:
+    if spread is None:
+        return weight
+    heads, width = spread
+    n, k = weight.shape
+    wide = np.zeros((n, heads, width), np.int8)
+    wide[:, :, : k // heads] = weight.reshape(n, heads, -1)
+    return wide.reshape(n, -1)

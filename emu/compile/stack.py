@@ -1,0 +1,16 @@
+"""One transformer block as instructions; a stack of them is this segment, repeated."""
+
+from __future__ import annotations
+
+from emu.compile.attention import Attention
+from emu.compile.mlp import Mlp
+
+
+class Stack(Attention, Mlp):
+    """Attention, projection and MLP."""
+
+    def emit(self) -> None:
+        """The whole block."""
+        self.attention()
+        self.project()
+        self.mlp()

@@ -1,0 +1,182 @@
+"""The order in which a program runs: queues, waits, iterations, the barrier between segments."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emu.execute import rows
+from emu.execute.matrix import matmul
+from emu.execute.memory import (
+    FIELD,
+    UNKNOWN,
+    WATCHDOG,
+    InstructionError,
+    MachineError,
+    Memories,
+    check,
+    positive,
+)
+from emu.isa import (
+    UNIT,
+    Argmax,
+    Expand,
+    Gelu,
+    Instruction,
+    Layernorm,
+    Load,
+    Lookup,
+    Matmul,
+    Residual,
+    Shiftmax,
+    Space,
+    Store,
+    Unit,
+    Wait,
+)
+from emu.program import Probe, Program, Segment
+from model.errors import InputError
+
+OnProbe = Callable[[str, int | None, int, int, NDArray[Any]], None]
+"""Called with tensor, head, row, column and a copy of the values [rows, columns]."""
+
+_COMPUTE: dict[type, Callable[[Memories, Any], None]] = {
+    Matmul: matmul,
+    Shiftmax: rows.shiftmax,
+    Layernorm: rows.layernorm,
+    Gelu: rows.gelu,
+    Residual: rows.residual,
+    Lookup: rows.lookup,
+    Argmax: rows.argmax,
+    Expand: rows.expand,
+}
+
+
+def execute(
+    program: Program,
+    dram: NDArray[np.uint8],
+    *,
+    on_probe: OnProbe | None = None,
+    order: Sequence[Unit] = tuple(Unit),
+) -> NDArray[np.uint8]:
+    """Run a program from the DRAM contents `dram` [program.dram_bytes]; returns those at its end.
+
+    On-chip memories begin filled with `POISON`. The first unit of `order` that can go on does so
+    until a wait holds it; the result of a program that waits wherever it must is the same in every
+    order. `on_probe` is called wherever the program says what memory holds.
+
+    Raises MachineError where the machine would stop, InputError for a `dram` of another size.
+    """
+    if dram.shape != (program.dram_bytes,) or dram.dtype != np.uint8:
+        found = f"{dram.dtype} {list(dram.shape)}"
+        raise InputError(f"DRAM contents are {found}, uint8 [{program.dram_bytes}] is wanted")
+    if sorted(order) != list(Unit):
+        raise InputError(f"order is {list(order)}, every unit once is wanted")
+    memories = Memories(program.machine, np.array(dram, order="C"))
+    for segment in program.segments:
+        _Run(memories, segment, on_probe).run(order)
+    return memories.spaces[Space.DRAM]
+
+
+class _Queue:
+    """Where a unit is in its instruction list."""
+
+    def __init__(self, unit: Unit, instructions: tuple[Instruction, ...]) -> None:
+        self.unit, self.instructions = unit, instructions
+        self.total = sum(not isinstance(op, Wait) for op in instructions)
+        self.position = self.iteration = self.completed = 0
+
+
+class _Run:
+    """One segment on its way."""
+
+    def __init__(self, memories: Memories, segment: Segment, on_probe: OnProbe | None) -> None:
+        self.memories, self.segment, self.on_probe = memories, segment, on_probe
+        self.queues = [_Queue(unit, queue) for unit, queue in zip(Unit, segment.queues, strict=True)]
+        self.probes: dict[tuple[Unit, int], list[Probe]] = defaultdict(list)
+        for probe in segment.probes:
+            self.probes[probe.unit, probe.index].append(probe)
+
+    def run(self, order: Sequence[Unit]) -> None:
+        while any(self.advance(self.queues[unit]) for unit in order):
+            pass
+        if blocked := [queue for queue in self.queues if self.unfinished(queue)]:
+            what = "; ".join(self.blocked(queue) for queue in blocked)
+            sentence = f"no unit can go on in segment {self.segment.name}: {what}"
+            raise MachineError(WATCHDOG, blocked[0].unit, blocked[0].position, sentence)
+
+    def unfinished(self, queue: _Queue) -> bool:
+        return bool(queue.instructions) and queue.iteration < self.segment.repeat
+
+    def advance(self, queue: _Queue) -> bool:
+        """Go on as far as the waits allow; whether that was anywhere."""
+        before = queue.iteration, queue.position
+        while self.unfinished(queue):
+            op = queue.instructions[queue.position]
+            if not isinstance(op, Wait):
+                self.step(queue, op)
+            elif self.wanted(queue, op) > self.queues[op.unit].completed:
+                break
+            queue.position += 1
+            if queue.position == len(queue.instructions):
+                queue.iteration, queue.position = queue.iteration + 1, 0
+        return (queue.iteration, queue.position) != before
+
+    def step(self, queue: _Queue, op: Any) -> None:
+        """Carry out one instruction, then look at what memory holds where the program says so."""
+        try:
+            if UNIT.get(type(op)) is not queue.unit:
+                raise InstructionError(UNKNOWN, f"{type(op).__name__} is no instruction of this unit")
+            if isinstance(op, Load | Store):
+                base = self.segment.base + queue.iteration * self.segment.base_step
+                _copy(self.memories, op, base if op.based else 0)
+            else:
+                _COMPUTE[type(op)](self.memories, op)
+        except InstructionError as error:
+            where = f"segment {self.segment.name}, iteration {queue.iteration}"
+            raise MachineError(error.code, queue.unit, queue.position, f"{error} ({where})") from None
+        if self.on_probe:
+            for probe in self.probes.get((queue.unit, queue.completed % queue.total), ()):
+                _report(self.memories, probe, queue.iteration, self.on_probe)
+        queue.completed += 1
+
+    def wanted(self, queue: _Queue, wait: Wait) -> int:
+        """How many instructions the awaited unit must have completed."""
+        return queue.iteration * self.queues[wait.unit].total + wait.count
+
+    def blocked(self, queue: _Queue) -> str:
+        wait = queue.instructions[queue.position]
+        assert isinstance(wait, Wait)
+        where = f"{queue.unit.name.lower()} (instruction {queue.position}, iteration {queue.iteration})"
+        awaited, seen = Unit(wait.unit).name.lower(), self.queues[wait.unit].completed
+        return f"{where} waits for {awaited} to complete {self.wanted(queue, wait)}, not {seen}"
+
+
+def _copy(memories: Memories, op: Load | Store, base: int) -> None:
+    """LOAD and STORE: count2 * count1 pieces between DRAM and another memory."""
+    positive(op, "count1", "count2")
+    positive(op, "size", high=2**32 - 1)
+    check("stride1", op.stride1, 0, 65535)
+    check("stride2", op.stride2, 0, 65535)
+    check("DRAM stride1", op.dram_stride1, 0, 2**32 - 1)
+    check("DRAM stride2", op.dram_stride2, 0, 2**32 - 1)
+    space = op.space if isinstance(op, Load) else Space.SCRATCHPAD
+    if space is Space.DRAM:
+        raise InstructionError(FIELD, "the other memory is DRAM, one on the chip is wanted")
+    shape = op.count2, op.count1, op.size
+    strides = op.dram_stride2, op.dram_stride1
+    outside = memories.view(Space.DRAM, base + op.dram, shape, strides, np.uint8)
+    inside = memories.view(space, op.address, shape, (op.stride2, op.stride1), np.uint8)
+    target, source = (inside, outside) if isinstance(op, Load) else (outside, inside)
+    target[:] = source
+
+
+def _report(memories: Memories, probe: Probe, iteration: int, on_probe: OnProbe) -> None:
+    shape, strides = (probe.rows, probe.columns), (probe.stride,)
+    values = memories.view(Space.SCRATCHPAD, probe.address, shape, strides, probe.dtype)
+    tensor = probe.tensor.replace("{i}", str(iteration))
+    on_probe(tensor, probe.head, probe.row, probe.column, values.copy())

@@ -1,0 +1,46 @@
+"""The instruction set: classes, 32-byte encoding, assembly text."""
+
+from emu.isa.assembly import assemble, disassemble
+from emu.isa.encoding import INSTRUCTION_BYTES, decode, encode
+from emu.isa.instructions import (
+    UNIT,
+    Argmax,
+    Expand,
+    Gelu,
+    Instruction,
+    Layernorm,
+    Layout,
+    Load,
+    Lookup,
+    Matmul,
+    Residual,
+    Shiftmax,
+    Space,
+    Store,
+    Unit,
+    Wait,
+)
+
+__all__ = [
+    "INSTRUCTION_BYTES",
+    "UNIT",
+    "Argmax",
+    "Expand",
+    "Gelu",
+    "Instruction",
+    "Layernorm",
+    "Layout",
+    "Load",
+    "Lookup",
+    "Matmul",
+    "Residual",
+    "Shiftmax",
+    "Space",
+    "Store",
+    "Unit",
+    "Wait",
+    "assemble",
+    "decode",
+    "disassemble",
+    "encode",
+]

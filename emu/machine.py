@@ -1,0 +1,173 @@
+"""The machine description: a TOML file, validated key by key (docs/machine.md, section 1)."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from model.errors import InputError
+from model.files import existing_file
+
+PRESETS = ("edge", "mobile", "server")
+PARAMETER_WORDS = 256
+PARAMETERS_BYTES = PARAMETER_WORDS * 16
+CONSTANT_SLOTS = 2
+SLOT_CHANNELS = 1024
+CONSTANTS_BYTES = CONSTANT_SLOTS * SLOT_CHANNELS * 12  # int32 b, int64 B per channel
+TABLE_BYTES = 3 * 256
+
+
+@dataclass(frozen=True)
+class Range:
+    """The integers low..high, of them only the powers of two or the even ones if so said."""
+
+    low: int
+    high: int
+    kind: str = ""
+
+    def __contains__(self, value: object) -> bool:
+        if type(value) is not int or not self.low <= value <= self.high:
+            return False
+        if self.kind == "power of two":
+            return value & (value - 1) == 0
+        return self.kind != "even" or value % 2 == 0
+
+    def __str__(self) -> str:
+        kind = {"power of two": "a power of two", "even": "an even integer"}.get(self.kind, "an integer")
+        return f"{kind} in {self.low}..{self.high}"
+
+
+_LANES = Range(1, 256, "power of two")
+_ARRAY = Range(4, 256, "power of two")
+
+# Key in the file, field of Machine, allowed values.
+KEYS: tuple[tuple[str, str, Range | None], ...] = (
+    ("name", "name", None),
+    ("clock_mhz", "clock_mhz", Range(1, 5000)),
+    ("array.lanes", "lanes", _ARRAY),
+    ("array.depth", "depth", _ARRAY),
+    ("array.accumulator_rows", "accumulator_rows", Range(16, 8192)),
+    ("units.shiftmax_lanes", "shiftmax_lanes", _LANES),
+    ("units.layernorm_lanes", "layernorm_lanes", _LANES),
+    ("units.gelu_lanes", "gelu_lanes", _LANES),
+    ("units.elementwise_lanes", "elementwise_lanes", _LANES),
+    ("scratchpad.banks", "banks", Range(8, 1024)),
+    ("scratchpad.bank_kib", "bank_kib", Range(1, 1024)),
+    ("stationary.kib", "stationary_kib", Range(2, 65536, "even")),
+    ("memory.width_bytes", "memory_width", Range(1, 1024, "power of two")),
+    ("memory.latency", "memory_latency", Range(1, 10000)),
+)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One accelerator. A value out of its range raises InputError with the key, the value and the range."""
+
+    name: str
+    clock_mhz: int
+    lanes: int
+    depth: int
+    accumulator_rows: int
+    shiftmax_lanes: int
+    layernorm_lanes: int
+    gelu_lanes: int
+    elementwise_lanes: int
+    banks: int
+    bank_kib: int
+    stationary_kib: int
+    memory_width: int
+    memory_latency: int
+
+    def __post_init__(self) -> None:
+        for key, field, allowed in KEYS:
+            value = getattr(self, field)
+            if allowed is None:
+                if not isinstance(value, str) or not value.strip():
+                    raise InputError(f"{key} is {value!r}, a text that is not empty is wanted")
+            elif value not in allowed:
+                raise InputError(f"{key} is {value!r}, {allowed} is wanted")
+
+    @property
+    def word(self) -> int:
+        """Bytes W of a scratchpad port."""
+        return 2 * max(self.lanes, self.depth)
+
+    @property
+    def bank_bytes(self) -> int:
+        return self.bank_kib * 1024
+
+    @property
+    def scratchpad_bytes(self) -> int:
+        return self.banks * self.bank_bytes
+
+    @property
+    def stationary_bytes(self) -> int:
+        """Both halves of the stationary buffer."""
+        return self.stationary_kib * 1024
+
+    @property
+    def accumulator_bytes(self) -> int:
+        """Both accumulator banks."""
+        return 2 * self.accumulator_rows * self.lanes * 4
+
+    @property
+    def on_chip_bytes(self) -> int:
+        """Every memory but those of the programs."""
+        small = PARAMETERS_BYTES + CONSTANTS_BYTES + TABLE_BYTES
+        return self.scratchpad_bytes + self.stationary_bytes + self.accumulator_bytes + small
+
+    @classmethod
+    def load(cls, source: str | Path) -> Machine:
+        """The preset named `source`, or the machine that the TOML file `source` describes."""
+        if str(source) in PRESETS:
+            path = Path(__file__).parent / "presets" / f"{source}.toml"
+        else:
+            path = Path(source)
+            if not path.exists() and path.suffix != ".toml" and path.name == str(source):
+                raise InputError(
+                    f"machine {str(source)!r} is neither a preset ({', '.join(PRESETS)}) nor a file"
+                )
+        try:
+            document = tomllib.loads(existing_file(path).read_text(encoding="utf-8"))
+        except UnicodeDecodeError:
+            raise InputError(f"{path} is not TOML: UTF-8 text is wanted") from None
+        except tomllib.TOMLDecodeError as error:
+            raise InputError(f"{path} is not TOML: {error}") from None
+        return cls.from_document(document, str(path))
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any], where: str) -> Machine:
+        """The machine of nested tables, as TOML gives them; errors name `where` they came from."""
+        found = _flatten(document)
+        known = [key for key, _, _ in KEYS]
+        if unknown := [key for key in found if key not in known]:
+            raise InputError(f"{where}: unknown key {', '.join(unknown)}; known are {', '.join(known)}")
+        if missing := [key for key in known if key not in found]:
+            raise InputError(f"{where}: missing key {', '.join(missing)}")
+        try:
+            return cls(**{field: found[key] for key, field, _ in KEYS})
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from None
+
+    def document(self) -> dict[str, Any]:
+        """Nested tables, as in the TOML file."""
+        tables: dict[str, Any] = {}
+        for key, field, _ in KEYS:
+            *table, last = key.split(".")
+            place = tables.setdefault(table[0], {}) if table else tables
+            place[last] = getattr(self, field)
+        return tables
+
+
+def _flatten(document: dict[str, Any]) -> dict[str, Any]:
+    """Keys with dots for the tables that a machine has; any other table stays a value."""
+    tables = {key.split(".")[0] for key, _, _ in KEYS if "." in key}
+    flat: dict[str, Any] = {}
+    for key, value in document.items():
+        if key in tables and isinstance(value, dict):
+            flat |= {f"{key}.{inner}": item for inner, item in value.items()}
+        else:
+            flat[key] = value
+    return flat

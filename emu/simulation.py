@@ -1,0 +1,292 @@
+"""One call from a model and a machine to everything that the emulator can say without running it.
+
+from emu import simulate
+report = simulate("base", machine="mobile")
+report.cycles, report.to_dict()["units"]["array"]
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from emu.compile import Compiler
+from emu.energy import energy, operations
+from emu.isa import Load, Matmul, Store, Unit
+from emu.machine import Machine
+from emu.metric import compulsory_bytes, fused_bytes, macs
+from emu.program import Program
+from emu.roofline import Roofline, roofline
+from emu.timing import Timeline, simulate_program
+from emu.traffic import traffic_by_class
+from model.errors import InputError
+from model.integer.artifact import load_artifact
+from model.integer.graph import Graph, QuantizeOptions
+from model.quantize.outline import outline
+from model.segmenter.config import SIZES, SegmenterConfig
+
+DEFINITIONS = {
+    "mac_utilization": "MACs / (cycles * lanes * depth), a MAC with a 16-bit operand counted once",
+    "array_utilization": "the same with the second pass of 16-bit operands counted as work",
+    "units": "busy + stalled = cycles; stalls: cycles by the unit waited for, by wait instructions (wait), "
+    "at barriers, and after the last instruction (finished)",
+    "layers": "start, end: first start and last end on computing units; cycles = end - start, in which "
+    "other layers may run too; busy: cycles of the layer's own instructions",
+    "traffic_bits": "bits that instructions read from and write to each memory",
+    "compulsory_bytes": "every tensor of the graph, image, labels and constants moved once",
+    "fused_bytes": "image, labels and constants once",
+}
+
+
+@dataclass(frozen=True)
+class Report:
+    """A model on a machine: the program, its timeline and what follows from them."""
+
+    graph: Graph
+    size: str | None
+    program: Program
+    timeline: Timeline
+    short_of_memory: dict[str, list[str]]
+    """Per stack of blocks, what leaves the chip or is read more than once since memory is short."""
+
+    @property
+    def machine(self) -> Machine:
+        """What it ran on."""
+        return self.program.machine
+
+    @property
+    def cycles(self) -> int:
+        """From the first instruction to the last byte of the labels."""
+        return self.timeline.cycles
+
+    @property
+    def latency_ms(self) -> float:
+        """Time of one inference."""
+        return self.cycles / (self.machine.clock_mhz * 1e3)
+
+    @property
+    def fps(self) -> float:
+        """Inferences per second, one after another."""
+        return 1e3 / self.latency_ms
+
+    @cached_property
+    def macs(self) -> int:
+        """Multiplications of one inference."""
+        return macs(self.graph)
+
+    @property
+    def mac_utilization(self) -> float:
+        """MACs / (cycles * lanes * depth)."""
+        return self.macs / (self.cycles * self.machine.lanes * self.machine.depth)
+
+    @cached_property
+    def operations(self) -> dict[str, int]:
+        """MACs (two for a 16-bit operand) and elements of every kind of operation."""
+        return operations(self.program)
+
+    @cached_property
+    def traffic_by_class(self) -> dict[str, dict[str, dict[str, int]]]:
+        """Bits per memory, tensor class and direction."""
+        return traffic_by_class(self.program)
+
+    @property
+    def traffic(self) -> dict[str, dict[str, int]]:
+        """Bits per memory and direction."""
+        return level_sums(self.traffic_by_class)
+
+    @cached_property
+    def layers(self) -> list[dict[str, Any]]:
+        """Plain values of every layer, in order of start; `op` is the graph's where it knows the layer."""
+        ops = {node.name: node.op for node in self.graph.nodes}
+        peak = self.machine.lanes * self.machine.depth
+        return [
+            {
+                "name": layer.name,
+                "op": ops.get(layer.name, layer.op),
+                "start": layer.start,
+                "end": layer.end,
+                "cycles": layer.cycles,
+                "macs": layer.macs,
+                "utilization": layer.utilization,
+                "busy": layer.busy,
+                "busy_utilization": layer.macs / (layer.busy * peak) if layer.busy else 0.0,
+                "dram_bits": {"read": layer.dram_read * 8, "write": layer.dram_write * 8},
+            }
+            for layer in self.timeline.layers
+        ]
+
+    @cached_property
+    def roofline(self) -> Roofline:
+        """Layers under the bounds of the array and the memory port."""
+        return roofline(self.machine, [{**layer, "cycles": layer["busy"]} for layer in self.layers])
+
+    @cached_property
+    def energy(self) -> dict[str, Any]:
+        """See `emu.energy`."""
+        return energy(self.machine, self.operations, self.traffic, self.cycles)
+
+    @cached_property
+    def spills(self) -> list[dict[str, Any]]:
+        """Tensors (or parts) that the schedule keeps in DRAM for a while: bytes, bits written and read."""
+        moved = moved_bytes(self.program)
+        return [
+            {
+                "tensor": region.name,
+                "bytes": region.size,
+                "write": moved[region.name]["write"] * 8,
+                "read": moved[region.name]["read"] * 8,
+            }
+            for region in self.program.regions
+            if region.kind == "activations" and any(moved[region.name].values())
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values; the keys of the public interface and a few more."""
+        config, machine = self.graph.config, self.machine
+        worked = self.operations.get("mac", 0) / (self.cycles * machine.lanes * machine.depth)
+        dram = self.traffic["dram"]
+        tokens = (
+            self.graph.tensors["encoder.tokens"].shape[0] if "encoder.tokens" in self.graph.tensors else 0
+        )
+        return {
+            "model": {
+                "size": self.size,
+                "dataset": config.dataset,
+                "image": list(config.image),
+                "tokens": tokens or config.patches + 1,
+                "macs": self.macs,
+                "softmax_bits": self.graph.options.softmax_bits,
+                "gelu": self.graph.options.gelu,
+            },
+            "machine": {
+                "name": machine.name,
+                "lanes": machine.lanes,
+                "depth": machine.depth,
+                "clock_mhz": machine.clock_mhz,
+                "on_chip_bytes": machine.on_chip_bytes,
+            },
+            "cycles": self.cycles,
+            "latency_ms": self.latency_ms,
+            "fps": self.fps,
+            "mac_utilization": self.mac_utilization,
+            "array_utilization": worked,
+            "traffic_bits": self.traffic,
+            "traffic_by_class": self.traffic_by_class,
+            "dram_bytes": {
+                "moved": (dram["read"] + dram["write"]) // 8,
+                "fused": fused_bytes(self.graph),
+                "compulsory": compulsory_bytes(self.graph),
+            },
+            "units": {
+                unit.unit.name.lower(): {
+                    "busy": unit.busy,
+                    "stalled": unit.stalled,
+                    "stalls": dict(unit.stalls),
+                }
+                for unit in self.timeline.units
+            },
+            "layers": self.layers,
+            "energy": self.energy,
+            "roofline": self.roofline.to_dict(),
+            "spills": self.spills,
+            "short_of_memory": self.short_of_memory,
+            "definitions": DEFINITIONS,
+        }
+
+
+def simulate(
+    size: str | None = None,
+    dataset: str = "ade20k",
+    image: tuple[int, int] | None = None,
+    model: str | Path | Graph | None = None,
+    machine: str | Path | Machine = "mobile",
+    options: QuantizeOptions | None = None,
+) -> Report:
+    """Compile a model for a machine and time it.
+
+    size: one of the paper's on `dataset`, without weights, or model: an artifact or its graph.
+    image: (height, width), default the model's own. options: widths and GELU form of a `size`;
+    an artifact has its own. Raises InputError for what does not go together or does not fit.
+    """
+    graph = network(size, dataset, image, model, options)
+    return simulate_graph(graph, machine, size or named_size(graph.config))
+
+
+def simulate_graph(graph: Graph, machine: str | Path | Machine, size: str | None = None) -> Report:
+    """The same for a graph that is already there."""
+    compiler = Compiler(graph, machine if isinstance(machine, Machine) else Machine.load(machine))
+    program = compiler.program()
+    return Report(graph, size, program, simulate_program(program), compiler.spills())
+
+
+def network(
+    size: str | None = None,
+    dataset: str = "ade20k",
+    image: tuple[int, int] | None = None,
+    model: str | Path | Graph | None = None,
+    options: QuantizeOptions | None = None,
+) -> Graph:
+    """The graph to simulate; see `simulate`."""
+    if (size is None) == (model is None):
+        raise InputError(
+            "either a size or a model is wanted, not both" if size else "a size or a model is wanted"
+        )
+    if model is None:
+        assert size is not None
+        changes = {"image": image} if image else {}
+        return outline(SegmenterConfig.named(size, dataset, **changes), options)
+    graph = model if isinstance(model, Graph) else load_artifact(Path(model))
+    if options is not None and options != graph.options:
+        raise InputError(f"the model was quantized with {graph.options}, {options} was asked for")
+    if image and tuple(image) != graph.config.image:
+        # Time depends on shapes alone: the same network on another window needs no weights.
+        return outline(replace(graph.config, image=image), graph.options)
+    return graph
+
+
+def named_size(config: SegmenterConfig) -> str | None:
+    """Which of the named sizes an encoder is, if any."""
+    for name, shape in SIZES.items():
+        if all(getattr(config, key) == value for key, value in shape.items()):
+            return name
+    return None
+
+
+def level_sums(by_class: Mapping[str, Mapping[str, Mapping[str, int]]]) -> dict[str, dict[str, int]]:
+    """Bits per memory and direction, from those per class."""
+    return {
+        level: {way: sum(part[way] for part in classes.values()) for way in ("read", "write")}
+        for level, classes in by_class.items()
+    }
+
+
+def moved_bytes(program: Program) -> dict[str, dict[str, int]]:
+    """Bytes read from and written to every DRAM region, by its name."""
+    moved: dict[str, dict[str, int]] = defaultdict(lambda: {"read": 0, "write": 0})
+    regions = sorted(program.regions, key=lambda region: region.address)
+    starts = [region.address for region in regions]
+    for segment in program.segments:
+        for unit, direction in ((Unit.LOAD, "read"), (Unit.STORE, "write")):
+            for one in segment.queues[unit]:
+                if not isinstance(one, Load | Store):
+                    continue
+                address = one.dram + (segment.base if one.based else 0)
+                size = one.size * one.count1 * one.count2 * segment.repeat
+                region = regions[bisect_right(starts, address) - 1]
+                moved[region.name][direction] += size
+    return moved
+
+
+def array_bound(program: Program) -> int:
+    """Cycles that the array needs when every tile is full and nothing else takes time."""
+    machine, work = program.machine, 0
+    for segment in program.segments:
+        for one in segment.queues[Unit.ARRAY]:
+            if isinstance(one, Matmul):
+                work += one.m * one.n * one.k * (2 if one.x16 else 1) * segment.repeat
+    return -(-work // (machine.lanes * machine.depth))

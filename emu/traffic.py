@@ -1,0 +1,177 @@
+"""Bits that a program moves, per memory, tensor class and direction, in closed form.
+
+What counts, per instruction (L lanes, D depth; tiles = (N //^ L) * (K //^ D) * passes of a product):
+
+- LOAD, STORE: bytes asked for, read from one memory and written to the other.
+- MATMUL, all tiles whole, as the array moves them: x, M rows of D bytes from the scratchpad per tile (of
+  int16 x each pass takes one byte per element); y, L*D bytes per tile, from the stationary buffer
+  (packed) or the scratchpad, into the registers of the array; 12 bytes of constants per packed output
+  and L outputs; the accumulator, M*L int32 written per tile, and read as often: the first tile of
+  an output starts from zero, and at the end the output stage reads; out, M*N elements to the
+  scratchpad.
+- Registers: per tile L*D bytes of y and M*D of x written; both operands of L*D MAC units read in each
+  of M cycles.
+- Row units and the elementwise unit: every source element once, every target element once; rows that
+  they pass more than once are kept inside. LAYERNORM reads 12 bytes per row and channel from the row
+  constants, LOOKUP a byte per element from the pixel table; every instruction with scalars, one
+  parameter word. These three small memories are the level `constants`.
+
+Classes: what moves to or from DRAM is of the class of its region there, on the chip as in DRAM (biases
+and multipliers packed with weights are weights). The stationary buffer holds weights, the accumulator
+partial sums; everything that units read from or write to the scratchpad is activations.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from dataclasses import dataclass
+
+from emu.access import ENTRY_BYTES, PARAMETER_BYTES, accesses
+from emu.duration import ceil_div, tiles
+from emu.isa import Instruction, Layernorm, Layout, Load, Lookup, Matmul, Space, Store, Wait
+from emu.machine import Machine
+from emu.program import Program, Segment
+from model.errors import InputError
+
+LEVELS = ("dram", "scratchpad", "stationary", "accumulator", "constants", "registers")
+CLASSES = ("weights", "activations", "partial sums", "constants")
+DIRECTIONS = ("read", "write")
+
+CLASS_OF_KIND = {
+    "image": "activations",
+    "labels": "activations",
+    "activations": "activations",
+    "weights": "weights",
+    "constants": "constants",
+}
+_LEVEL = {
+    Space.DRAM: "dram",
+    Space.SCRATCHPAD: "scratchpad",
+    Space.STATIONARY: "stationary",
+    Space.PARAMETERS: "constants",
+    Space.CONSTANTS: "constants",
+    Space.TABLE: "constants",
+}
+
+Bytes = Counter[tuple[str, str, str]]
+"""(level, class, direction) to bytes."""
+
+
+def traffic_bits(program: Program) -> dict[str, dict[str, int]]:
+    """Bits read and written per level of LEVELS: {"dram": {"read": ..., "write": ...}, ...}."""
+    return {
+        level: {way: sum(of_class[way] for of_class in classes.values()) for way in DIRECTIONS}
+        for level, classes in traffic_by_class(program).items()
+    }
+
+
+def traffic_by_class(program: Program) -> dict[str, dict[str, dict[str, int]]]:
+    """Bits per level, class of CLASSES and direction; classes that a level never sees are left out."""
+    moved: Bytes = Counter()
+    regions = _Regions.of(program)
+    for segment in program.segments:
+        moved.update(_segment(segment, program.machine, regions))
+    return {
+        level: {
+            kind: {way: 8 * moved[level, kind, way] for way in DIRECTIONS}
+            for kind in CLASSES
+            if any(moved[level, kind, way] for way in DIRECTIONS)
+        }
+        for level in LEVELS
+    }
+
+
+@dataclass(frozen=True)
+class _Regions:
+    """Class of every address in DRAM that lies in a region."""
+
+    starts: list[int]
+    stops: list[int]
+    kinds: list[str]
+
+    @classmethod
+    def of(cls, program: Program) -> _Regions:
+        regions = sorted(program.regions, key=lambda region: region.address)
+        return cls(
+            [region.address for region in regions],
+            [region.address + region.size for region in regions],
+            [CLASS_OF_KIND[region.kind] for region in regions],
+        )
+
+    def kind(self, address: int) -> str:
+        """Class of the region that holds `address`."""
+        place = bisect_right(self.starts, address) - 1
+        if place < 0 or address >= self.stops[place]:
+            raise InputError(f"dram address {address:#x} is in no region, one of the program's is wanted")
+        return self.kinds[place]
+
+
+def _segment(segment: Segment, machine: Machine, regions: _Regions) -> Bytes:
+    moved: Bytes = Counter()
+    for queue in segment.queues:
+        for instruction in queue:
+            if isinstance(instruction, Wait):
+                continue
+            if isinstance(instruction, Load | Store):
+                _move(instruction, segment, machine, regions, moved)
+                continue
+            for key, count in instruction_bytes(instruction, machine).items():
+                moved[key] += count * segment.repeat
+    return moved
+
+
+def _move(
+    instruction: Load | Store, segment: Segment, machine: Machine, regions: _Regions, moved: Bytes
+) -> None:
+    """LOAD and STORE: the class may change with the base register, so every iteration is looked at."""
+    ends = [
+        (_LEVEL[a.space], "write" if a.write else "read", a.bytes) for a in accesses(instruction, machine)
+    ]
+    if not instruction.based or not segment.base_step:
+        base = segment.base if instruction.based else 0
+        kinds = {regions.kind(instruction.dram + base): segment.repeat}
+    else:
+        first, step = instruction.dram + segment.base, segment.base_step
+        kinds = Counter(regions.kind(first + i * step) for i in range(segment.repeat))
+    for kind, times in kinds.items():
+        for level, way, size in ends:
+            moved[level, kind, way] += size * times
+
+
+def instruction_bytes(instruction: Instruction, machine: Machine) -> Bytes:
+    """Bytes that one instruction of a computing unit moves."""
+    if isinstance(instruction, Matmul):
+        return _matmul(instruction, machine)
+    moved: Bytes = Counter()
+    for access in accesses(instruction, machine):
+        kind = "activations" if access.space is Space.SCRATCHPAD else "constants"
+        size = access.bytes
+        if isinstance(instruction, Layernorm) and access.space is Space.CONSTANTS:
+            size *= instruction.rows
+        if isinstance(instruction, Lookup) and access.space is Space.TABLE:
+            size = instruction.rows * instruction.length
+        moved[_LEVEL[access.space], kind, "write" if access.write else "read"] += size
+    return moved
+
+
+def _matmul(instruction: Matmul, machine: Machine) -> Bytes:
+    lanes, depth, m, n = machine.lanes, machine.depth, instruction.m, instruction.n
+    count = tiles(instruction, machine)
+    moved: Bytes = Counter()
+    moved["scratchpad", "activations", "read"] += count * m * depth
+    if instruction.layout is Layout.PACKED:
+        entries = ceil_div(n, lanes) * lanes * ENTRY_BYTES
+        moved["stationary", "weights", "read"] += count * lanes * depth + entries
+    else:
+        moved["scratchpad", "activations", "read"] += count * lanes * depth
+        moved["constants", "constants", "read"] += PARAMETER_BYTES
+    operand = "weights" if instruction.layout is Layout.PACKED else "activations"
+    for way in DIRECTIONS:
+        moved["accumulator", "partial sums", way] += count * m * lanes * 4
+    moved["scratchpad", "activations", "write"] += m * n * (2 if instruction.out16 else 1)
+    moved["registers", operand, "write"] += count * lanes * depth
+    moved["registers", "activations", "write"] += count * m * depth
+    moved["registers", operand, "read"] += count * m * lanes * depth
+    moved["registers", "activations", "read"] += count * m * lanes * depth
+    return moved

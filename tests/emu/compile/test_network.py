@@ -1,0 +1,145 @@
+"""Compiled programs: every tensor equal to the executor's, on machines and models of all kinds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from emu.compile import compile_graph, labels_of, memory_image
+from emu.execute import execute
+from emu.isa import Unit
+from emu.machine import Machine
+from emu.ports import check_program, check_waits
+from emu.timing import simulate_program
+from model.data.scenes import generate
+from model.errors import InputError
+from model.integer.artifact import load_artifact
+from model.integer.executor import Executor
+from model.integer.graph import GRID, IMAGE, LABELS, QuantizeOptions
+from model.predict import DEFAULT_ARTIFACT
+from model.quantize.outline import outline
+from model.quantize.ptq import quantize
+from model.segmenter import SegmenterConfig
+from tests.conftest import random_segmenter
+
+
+def machine(**changes):
+    """A small machine."""
+    values = {
+        "name": "small",
+        "clock_mhz": 100,
+        "lanes": 8,
+        "depth": 8,
+        "accumulator_rows": 64,
+        "shiftmax_lanes": 4,
+        "layernorm_lanes": 4,
+        "gelu_lanes": 4,
+        "elementwise_lanes": 8,
+        "banks": 512,
+        "bank_kib": 1,
+        "stationary_kib": 64,
+        "memory_width": 8,
+        "memory_latency": 20,
+    }
+    return Machine(**{**values, **changes})
+
+
+def hold(graph, target, image, order=tuple(Unit)):
+    """Run the program; every tensor must appear whole and equal the executor's."""
+    program = compile_graph(graph, target)
+    check_program(program)
+    check_waits(program)
+    wanted = dict(Executor(graph).tensors(image))
+    covered = {name: np.zeros(array.shape, bool) for name, array in wanted.items()}
+
+    def compare(name, head, row, column, found):
+        index = (slice(row, row + found.shape[0]), slice(column, column + found.shape[1]))
+        index = index if head is None else (head, *index)
+        np.testing.assert_array_equal(found, wanted[name][index], err_msg=name)
+        assert found.dtype == wanted[name].dtype
+        covered[name][index] = True
+
+    memory = execute(program, memory_image(graph, program, image), on_probe=compare, order=order)
+    np.testing.assert_array_equal(labels_of(graph, program, memory), wanted[LABELS])
+    for name, seen in covered.items():
+        assert seen.all() or name in (IMAGE, GRID, LABELS), name
+
+
+@pytest.mark.parametrize("preset", ["edge", "mobile", "server"])
+@pytest.mark.parametrize("order", [tuple(Unit), tuple(reversed(Unit))], ids=["first", "last"])
+def test_the_shipped_model_on_the_presets(preset, order):
+    hold(load_artifact(DEFAULT_ARTIFACT), Machine.load(preset), generate(3).image, order)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_random_models_on_random_machines(data):
+    draw = data.draw
+    heads = draw(st.sampled_from([1, 2, 3]))
+    size = draw(st.integers(9, 70)), draw(st.integers(9, 70))
+    shape = {
+        "embed": heads * draw(st.sampled_from([4, 16, 24, 33])),
+        "heads": heads,
+        "layers": draw(st.integers(1, 3)),
+        "decoder_heads": draw(st.sampled_from([1, heads])),
+        "decoder_layers": draw(st.integers(1, 2)),
+        "patch": draw(st.sampled_from([8, 16])),
+        "image": size,
+        "classes": draw(st.sampled_from([1, 2, 7, 19, 260])),
+        "mlp_ratio": draw(st.integers(1, 4)),
+    }
+    options = QuantizeOptions(
+        gelu=draw(st.sampled_from(["shift", "lambda-shift", "lambda-shift-elem"])),
+        softmax_bits=draw(st.sampled_from([8, 16])),
+        multiplier_bits=draw(st.sampled_from([12, 16, 32])),
+        reciprocal_bits=draw(st.sampled_from([20, 31, 46])),
+    )
+    target = machine(
+        lanes=draw(st.sampled_from([4, 8, 16, 32])),
+        depth=draw(st.sampled_from([4, 8, 16, 64])),
+        accumulator_rows=draw(st.sampled_from([16, 30, 64, 300])),
+        banks=draw(st.sampled_from([160, 256, 700])),
+        stationary_kib=draw(st.sampled_from([48, 200])),
+        memory_width=draw(st.sampled_from([1, 16])),
+        memory_latency=draw(st.sampled_from([1, 300])),
+    )
+    graph = quantize(random_segmenter(draw(st.integers(0, 9)), **shape), [generate(1, size).image], options)
+    try:
+        compile_graph(graph, target)
+    except InputError as error:
+        assert "more are wanted" in str(error)
+        return
+    hold(graph, target, generate(2, size).image)
+
+
+def test_a_machine_too_small_says_what_does_not_fit_and_by_how_much():
+    graph = outline(SegmenterConfig.named("tiny", l2norm=False))
+    with pytest.raises(InputError, match=r"does not fit into the scratchpad of small: .* more are wanted"):
+        compile_graph(graph, machine(banks=8))
+    with pytest.raises(
+        InputError, match=r"do not fit into the stationary buffer of small: .* more are wanted"
+    ):
+        compile_graph(graph, machine(stationary_kib=2))
+
+
+@pytest.mark.parametrize("size", ["tiny", "base"])
+def test_identical_layers_are_one_segment(size):
+    program = compile_graph(outline(SegmenterConfig.named(size, l2norm=False)), Machine.load("mobile"))
+    repeats = {segment.name: segment.repeat for segment in program.segments}
+    assert (repeats["encoder"], repeats["decoder"]) == (12, 2)
+
+
+@pytest.mark.parametrize("classes", [19, 20, 23, 150])
+def test_ragged_tokens_have_no_cliff(classes):
+    """A few more tokens cost about as many more cycles, whatever divides them."""
+
+    def cycles(tokens):
+        config = SegmenterConfig.named("tiny", classes=classes, image=(16 * tokens, 16), l2norm=False)
+        return simulate_program(compile_graph(outline(config), Machine.load("mobile"))).cycles
+
+    counts = [509, 512, 513, 521]
+    times = [cycles(tokens) for tokens in counts]
+    for i in range(len(counts) - 1):
+        assert times[i + 1] / times[i] < (counts[i + 1] / counts[i]) ** 2 * 1.03
