@@ -9,6 +9,7 @@ body. What users did wrong it raises as `InputError`.
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable, Sequence
 from typing import Annotated
@@ -22,10 +23,12 @@ from cli.export import export
 from cli.output import console
 from cli.quantize import quantize
 from cli.run import run
+from cli.simulate import simulate
+from cli.traffic import traffic
 from cli.train import train
 from model.errors import InputError
 
-COMMANDS: tuple[Callable[..., None], ...] = (run, quantize, train, evaluate, export)
+COMMANDS: tuple[Callable[..., None], ...] = (run, quantize, simulate, traffic, train, evaluate, export)
 """The commands in the order of `intarsia --help`; `rtl_run` becomes `rtl-run`."""
 
 BAD_INPUT = 2
@@ -55,6 +58,10 @@ def _options(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line on `arguments` (default: the process's own) and return the exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal may not know every character of a file name.
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = app(arguments or ["--help"], prog_name="intarsia", standalone_mode=False)
     except InputError as error:

@@ -1,5 +1,7 @@
 """`intarsia run`: integer-only segmentation of pictures."""
 
+import os
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,54 +18,87 @@ def run(
     model: Annotated[
         Path | None, typer.Option(help="Artifact; default: the shipped model for street scenes.")
     ] = None,
+    machine: Annotated[
+        str, typer.Option(help="Machine to emulate: edge, mobile, server or a TOML file.")
+    ] = "mobile",
     out: Annotated[Path, typer.Option(help="Folder for masks and overlays.")] = Path("segmented"),
     json: Json = False,
 ) -> None:
     """Segment pictures with integers only: NAME_mask.png (class indices) and NAME_overlay.png.
 
+    Also tells what one window of the model takes on the emulated machine.
+
     Example: intarsia run street.jpg --out segmented
     """
+    from emu import simulate
     from model.data.images import overlay, read_image, write_mask, write_png
     from model.data.legend import legend
+    from model.data.windows import scaled_size, window_count
     from model.errors import InputError
-    from model.files import output_folder
-    from model.predict import DEFAULT_ARTIFACT, load_integer
+    from model.files import output_file
+    from model.predict import DEFAULT_ARTIFACT, load_integer, placement
 
     predictor = load_integer(model or DEFAULT_ARTIFACT)
-    patch = predictor.config.patch
+    config = predictor.config
+    placed = placement(config)
+    emulated = simulate(model=predictor.executor.graph, machine=machine)
     stems = [image.stem for image in images]
+    # Everything is looked at before anything is written.
     for path in images:
         if stems.count(path.stem) > 1:
             raise InputError(f"{path}: two pictures are called {path.stem}, their masks would collide")
-        # Refuse a bad picture before anything is written.
         height, width, _ = read_image(path).shape
-        if min(height, width) < patch:
-            raise InputError(
-                f"{path} has {width} x {height} pixels, at least a patch of {patch} x {patch} is wanted"
-            )
-    classes, palette = legend(predictor.config)
-    output_folder(out)
+        try:
+            scaled_size((height, width), placed["window"], placed["size"], config.patch)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
+    inputs = {place for path in images for place in (_place(path), os.path.realpath(path))}
+    targets = [(out / f"{stem}_mask.png", out / f"{stem}_overlay.png") for stem in stems]
+    for target in chain.from_iterable(targets):
+        if _place(target) in inputs:
+            raise InputError(f"{target} is one of the pictures, a mask or overlay would replace it")
+    for target in chain.from_iterable(targets):
+        output_file(target)
+    classes, palette = legend(config)
 
     report: list[dict[str, Any]] = []
     with progress(json=json) as bar:
-        for path in bar.track(images, description="segmenting"):
+        pairs = list(zip(images, targets, strict=True))
+        for path, (mask, blend) in bar.track(pairs, description="segmenting"):
             image = read_image(path)
             labels = predictor.segment(image)
-            mask, blend = out / f"{path.stem}_mask.png", out / f"{path.stem}_overlay.png"
+            tinted = overlay(image, labels, palette)
             write_mask(mask, labels, palette)
-            write_png(blend, overlay(image, labels, palette))
+            write_png(blend, tinted)
             shares = {
                 name: round(float((labels == index).mean()), 6)
                 for index, name in enumerate(classes)
                 if (labels == index).any()
             }
-            report.append({"path": path, "mask": mask, "overlay": blend, "classes": shares})
+            windows = window_count(image.shape[:2], **placed)
+            files = {"path": path, "mask": mask, "overlay": blend}
+            cycles = windows * emulated.cycles
+            report.append({**files, "classes": shares, "windows": windows, "cycles": cycles})
     if json:
-        emit_json({"images": report})
+        emit_json({"images": report, **emulated.to_dict()})
         return
-    table = Table("picture", "mask", "overlay", "largest classes", title="Integer-only segmentation")
+    table = Table(title="Integer-only segmentation")
+    for name in ("picture", "mask", "overlay", "largest classes", "windows", "cycles"):
+        table.add_column(name, overflow="fold")
     for entry in report:
         largest = sorted(entry["classes"].items(), key=lambda item: -item[1])[:3]
         words = ", ".join(f"{name} {share:.0%}" for name, share in largest)
-        table.add_row(str(entry["path"]), str(entry["mask"]), str(entry["overlay"]), words)
+        names = (str(entry[key]) for key in ("path", "mask", "overlay"))
+        table.add_row(*names, words, str(entry["windows"]), f"{entry['cycles']:,}")
     results.print(table)
+    dram = emulated.to_dict()["dram_bytes"]["moved"]
+    results.print(
+        f"Emulated on {emulated.machine.name}, per window: {emulated.cycles:,} cycles, "
+        f"{emulated.latency_ms:.2f} ms, {emulated.fps:.1f} windows/s, "
+        f"MAC utilization {emulated.mac_utilization:.1%}, DRAM {dram / 1e6:.2f} MB"
+    )
+
+
+def _place(path: Path) -> str:
+    """Where a name stands: two paths with one place are the same entry of a folder."""
+    return os.path.join(os.path.realpath(path.parent), path.name)

@@ -14,7 +14,8 @@ from model.data.images import read_image, read_map, write_png
 from model.data.scenes import generate
 from model.integer.artifact import load_artifact, save_artifact
 from model.integer.executor import Executor
-from model.segmenter.checkpoint import save_checkpoint
+from model.quantize.ptq import quantize
+from model.segmenter.checkpoint import load_checkpoint, save_checkpoint
 from tests.conftest import SIZE, random_segmenter
 
 
@@ -49,11 +50,99 @@ def test_run_writes_mask_and_overlay(capsys, artifact, picture, tmp_path):
     write_png(tmp_path / "a.png", picture)
     found = report(capsys, "run", tmp_path / "a.png", "--model", artifact, "--out", tmp_path / "out")
     (entry,) = found["images"]
+    assert entry["windows"] == 1
+    assert entry["cycles"] == found["cycles"] > 0
+    assert {"model", "machine", "fps", "units", "layers", "traffic_bits", "mac_utilization"} <= set(found)
     labels = Executor(load_artifact(artifact)).run(picture)
     np.testing.assert_array_equal(read_map(entry["mask"]), labels)
     assert read_image(entry["overlay"]).shape == picture.shape
     assert sum(entry["classes"].values()) == pytest.approx(1, abs=1e-4)
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a_mask.png", "a_overlay.png"]
+
+
+def test_run_never_replaces_a_picture(capsys, artifact, picture, tmp_path):
+    for name in ("a.png", "a_mask.png", "b.png"):
+        write_png(tmp_path / name, picture)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "a_overlay.png").symlink_to(tmp_path / "a.png")
+    (tmp_path / "link.png").symlink_to(tmp_path / "b_overlay.png")
+    (tmp_path / "b.png").rename(tmp_path / "b_overlay.png")
+    write_png(tmp_path / "b.png", picture)
+    model = ("--model", artifact)
+    for names, target in ((("a.png", "a_mask.png"), "a_mask"), (("b.png", "link.png"), "b_overlay")):
+        paths = [tmp_path / name for name in names]
+        before = paths[1].read_bytes()
+        message = refused(capsys, "run", *paths, *model, "--out", tmp_path / "other" / "..")
+        assert f"{target}.png is one of the pictures" in message
+        assert paths[1].read_bytes() == before
+    assert not (tmp_path / "a_overlay.png").exists()
+    # A link among the targets is replaced itself, not what it points to.
+    before = (tmp_path / "a.png").read_bytes()
+    report(capsys, "run", tmp_path / "a.png", *model, "--out", tmp_path / "other")
+    assert (tmp_path / "a.png").read_bytes() == before
+
+
+def test_run_of_many_classes(capsys, tmp_path, picture):
+    graph = quantize(random_segmenter(classes=300), [picture])
+    save_artifact(graph, tmp_path / "many.intarsia")
+    write_png(tmp_path / "same.png", picture)
+    write_png(tmp_path / "large.png", generate(3, (90, 95)).image)
+    out = tmp_path / "out"
+    report(
+        capsys, "run", tmp_path / "same.png", tmp_path / "large.png",
+        "--model", tmp_path / "many.intarsia", "--out", out,
+    )  # fmt: skip
+    with Image.open(out / "same_mask.png") as mask:
+        np.testing.assert_array_equal(np.asarray(mask), Executor(graph).run(picture))
+    assert read_image(out / "large_overlay.png").shape == (90, 95, 3)
+
+
+def test_run_prints_names_as_they_are(capsys, artifact, picture, tmp_path):
+    path = tmp_path / "x[" / "my pic [final] :a:.png"  # x[/my...] would close a style
+    write_png(path, picture)
+    out = tmp_path / "[bold]out"
+    assert main(["run", str(path), "--model", str(artifact), "--out", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert str(path) in printed
+    assert f"{out}/my pic [final] :a:_mask.png" in printed
+
+
+def test_outputs_are_looked_at_before_the_work(
+    capsys, artifact, checkpoint, picture, tmp_path, monkeypatch
+):
+    def work(*_):
+        raise AssertionError
+
+    write_png(tmp_path / "a.png", picture)
+    (tmp_path / "out" / "a_mask.png").mkdir(parents=True)
+    monkeypatch.setattr("model.integer.executor.Executor.run", work)
+    monkeypatch.setattr("model.quantize.ptq.calibrate", work)
+    monkeypatch.setattr("model.export.export_onnx", work)
+    model = ("--model", artifact)
+    for arguments, message in {
+        ("run", tmp_path / "a.png", *model, "--out", tmp_path / "out"): "a_mask.png: it is a folder",
+        ("evaluate", *model, "--confusion", tmp_path / "c.bmp"): "must end in .png, .svg, .pdf",
+        ("evaluate", *model, "--confusion", tmp_path / "a.png" / "c.png"): "cannot write to folder",
+        ("export", *model, "--onnx", tmp_path / "out"): "it is a folder",
+        (
+            "quantize",
+            "--checkpoint",
+            checkpoint,
+            "--out",
+            tmp_path / "a.png" / "x.intarsia",
+        ): "cannot write",
+    }.items():
+        assert message in refused(capsys, *arguments)
+    assert not (tmp_path / "out" / "a_overlay.png").exists()
+
+
+def test_train_takes_its_sizes_from_the_checkpoint(capsys, checkpoint, tmp_path):
+    start = ("train", "--checkpoint", checkpoint, "--batch", 1, "--steps", 1, "--out", tmp_path / "out")
+    assert "size mini has embed 128" in refused(capsys, *start, "--size", "mini")
+    assert "has patches of 8 pixels, not the 16 wanted" in refused(capsys, *start, "--patch", 16)
+    assert not (tmp_path / "out").exists()
+    found = report(capsys, *start, "--patch", 8)
+    assert load_checkpoint(found["model"]).config.embed == 64
 
 
 def test_run_takes_pictures_of_other_sizes_and_kinds(capsys, artifact, tmp_path):
@@ -79,9 +168,12 @@ def test_run_refuses(capsys, artifact, checkpoint, picture, tmp_path):
     (tmp_path / "text.png").write_text("no picture")
     assert "text.png is not recognised as a picture" in message(tmp_path / "text.png", "--model", artifact)
     write_png(tmp_path / "small.png", np.zeros((7, 30, 3), np.uint8))
-    assert "small.png has 30 x 7 pixels, at least a patch of 8 x 8" in message(
-        tmp_path / "small.png", "--model", artifact
-    )
+    small = message(tmp_path / "small.png", "--model", artifact)
+    assert "small.png: the picture must have at least 8 x 8 pixels, not 7 x 30" in small
+    write_png(tmp_path / "strip.png", np.zeros((8, 60000, 3), np.uint8))
+    write_png(tmp_path / "strip2.png", np.zeros((8, 600000, 3), np.uint8))
+    strip = message(good, tmp_path / "strip.png", tmp_path / "strip2.png", "--model", artifact)
+    assert "strip2.png: a picture of 8 x 600000 pixels (height x width) would be scaled to" in strip
     assert "called good" in message(good, good, "--model", artifact)
     assert ".intarsia" in message(good, "--model", checkpoint)
     assert not out.exists()
