@@ -1,0 +1,89 @@
+"""What must hold for every compiled program: bounds, and more of a resource is never slower."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from emu.compile import compile_graph
+from emu.machine import Machine
+from emu.simulation import array_bound, moved_bytes
+from emu.timing import simulate_program
+from model.errors import InputError
+from model.quantize.outline import outline
+from model.segmenter import SegmenterConfig
+
+SIZES = [
+    SegmenterConfig.named("mini", "scenes", l2norm=False),
+    SegmenterConfig.named("tiny", image=(160, 112), l2norm=False),
+    SegmenterConfig.named("small", image=(96, 208), classes=19, l2norm=False),
+]
+GRAPHS = [outline(config) for config in SIZES]
+
+MACHINES = st.builds(
+    Machine,
+    name=st.just("any"),
+    clock_mhz=st.just(100),
+    lanes=st.sampled_from([8, 16, 32]),
+    depth=st.sampled_from([8, 32]),
+    accumulator_rows=st.sampled_from([64, 200]),
+    shiftmax_lanes=st.sampled_from([2, 16]),
+    layernorm_lanes=st.sampled_from([2, 16]),
+    gelu_lanes=st.sampled_from([2, 16]),
+    elementwise_lanes=st.sampled_from([4, 32]),
+    banks=st.sampled_from([300, 800]),
+    bank_kib=st.just(2),
+    stationary_kib=st.sampled_from([64, 256]),
+    memory_width=st.sampled_from([2, 16]),
+    memory_latency=st.sampled_from([10, 400]),
+)
+
+
+def cycles(graph, machine):
+    return simulate_program(compile_graph(graph, machine)).cycles
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@given(graph=st.sampled_from(GRAPHS), machine=MACHINES)
+def test_bounds_and_monotony(graph, machine):
+    try:
+        program = compile_graph(graph, machine)
+    except InputError as error:
+        assert "more are wanted" in str(error)
+        return
+    timeline = simulate_program(program)
+    assert timeline.cycles >= array_bound(program)
+    moved = moved_bytes(program).values()
+    for way in ("read", "write"):
+        assert timeline.cycles >= sum(m[way] for m in moved) / machine.memory_width
+    for unit in timeline.units:
+        assert unit.busy + unit.stalled == timeline.cycles
+    # The program does not depend on these, so less time per instruction cannot make it slower.
+    for faster in (
+        {"memory_width": 2 * machine.memory_width},
+        {"memory_latency": machine.memory_latency // 2},
+        {"shiftmax_lanes": 2 * machine.shiftmax_lanes},
+        {"gelu_lanes": 2 * machine.gelu_lanes},
+        {"layernorm_lanes": 2 * machine.layernorm_lanes},
+        {"elementwise_lanes": 2 * machine.elementwise_lanes},
+    ):
+        assert cycles(graph, replace(machine, **faster)) <= timeline.cycles, faster
+
+
+@pytest.mark.parametrize("graph", GRAPHS, ids=["mini", "tiny", "small"])
+@pytest.mark.parametrize("preset", ["edge", "mobile"])
+def test_more_scratchpad_moves_no_more(graph, preset):
+    """The plan with the fewest DRAM bytes is taken. Its time may differ a little either way, since
+    other blocks are then the best; it never differs by more than a few per cent."""
+    machine = Machine.load(preset)
+    moved, times = [], []
+    for banks in (machine.banks // 2, machine.banks, 2 * machine.banks):
+        program = compile_graph(graph, replace(machine, banks=min(banks, 1024)))
+        moved.append(sum(m["read"] + m["write"] for m in moved_bytes(program).values()))
+        times.append(simulate_program(program).cycles)
+    assert moved == sorted(moved, reverse=True)
+    assert times[1] <= 1.03 * times[0]
+    assert times[2] <= 1.03 * times[1]
