@@ -54,30 +54,43 @@ def tiles(instruction: Matmul, machine: Machine) -> int:
     return ceil_div(instruction.n, machine.lanes) * ceil_div(instruction.k, machine.depth) * passes
 
 
+def pairs_per_cycle(lanes: int, machine: Machine) -> int:
+    """16-bit elements that a unit of so many lanes moves per cycle: a port has W bytes."""
+    return min(lanes, machine.word // 2)
+
+
+def bytes_per_cycle(machine: Machine) -> int:
+    """What LOAD and STORE move: the memory port's width, or a bank port's where that is less."""
+    return min(machine.memory_width, machine.word)
+
+
 def cycles(instruction: Instruction, machine: Machine) -> int:
     """Cycles from the start of an instruction to its completion; a WAIT's are those when it is met."""
     match instruction:
         case Wait():
             return WAIT
         case Load() | Store():
-            beats = ceil_div(instruction.size, machine.memory_width)
+            beats = ceil_div(instruction.size, bytes_per_cycle(machine))
             return ISSUE + machine.memory_latency + instruction.count1 * instruction.count2 * beats
         case Matmul():
             tile = tile_rows(instruction.layout, machine)
             streamed = tiles(instruction, machine) * max(instruction.m, tile)
             return ISSUE + tile + streamed + instruction.m + ARRAY_PIPELINE
         case Shiftmax():
-            row = max(ceil_div(instruction.length, machine.shiftmax_lanes), DIVIDE)
+            row = max(
+                ceil_div(instruction.length, pairs_per_cycle(machine.shiftmax_lanes, machine)), DIVIDE
+            )
             return ISSUE + (instruction.rows + 2) * row + ROW_PIPELINE
         case Layernorm():
-            row = max(ceil_div(instruction.length, machine.layernorm_lanes), ROOT)
+            row = max(ceil_div(instruction.length, pairs_per_cycle(machine.layernorm_lanes, machine)), ROOT)
             return ISSUE + (instruction.rows + 3) * row + ROW_PIPELINE
         case Gelu():
-            row = ceil_div(instruction.length, machine.gelu_lanes)
+            row = ceil_div(instruction.length, min(machine.gelu_lanes, machine.word))
             return ISSUE + (instruction.rows + 1) * row + DIVIDE + ROW_PIPELINE
         case Residual() | Lookup() | Argmax():
-            row = ceil_div(instruction.length, machine.elementwise_lanes)
+            row = ceil_div(instruction.length, pairs_per_cycle(machine.elementwise_lanes, machine))
             return ISSUE + instruction.rows * row + ELEMENT_PIPELINE
         case Expand():
-            row = ceil_div(instruction.length * instruction.factor, machine.elementwise_lanes)
+            lanes = pairs_per_cycle(machine.elementwise_lanes, machine)
+            row = ceil_div(instruction.length * instruction.factor, lanes)
             return ISSUE + instruction.rows * row + ELEMENT_PIPELINE

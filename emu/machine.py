@@ -121,6 +121,8 @@ class Machine:
     @classmethod
     def load(cls, source: str | Path) -> Machine:
         """The preset named `source`, or the machine that the TOML file `source` describes."""
+        if not isinstance(source, str | Path):
+            raise InputError(f"a machine must be the name of a preset or a TOML file, not {source!r}")
         if str(source) in PRESETS:
             path = Path(__file__).parent / "presets" / f"{source}.toml"
         else:

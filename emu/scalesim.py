@@ -64,13 +64,19 @@ def read_topology(path: Path) -> tuple[Product, ...]:
     path = existing_file(path)
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            lines = [[field.strip() for field in row] for row in csv.reader(file, strict=True)]
+            rows = [[field.strip() for field in row] for row in csv.reader(file, strict=True)]
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} is not a CSV text file: {error}") from None
-    if not lines or tuple(field.lower() for field in lines[0][:4]) != HEADER:
-        seen = ", ".join(lines[0][:4]) if lines else "nothing"
-        raise InputError(f"{path}: the first line must be 'Layer, M, N, K,' (the GEMM form), not {seen!r}")
-    products = [_product(path, number, line) for number, line in enumerate(lines[1:], 2) if any(line)]
+    lines = [(number, row) for number, row in enumerate(rows, 1) if any(row)]
+    seen = [field.lower() for field in lines[0][1][:4]] if lines else []
+    if seen[:1] == ["layer name"]:  # as its files of convolutions have it
+        seen[0] = HEADER[0]
+    if tuple(seen) != HEADER:
+        raise InputError(
+            f"{path}: the first line must be 'Layer, M, N, K,' (the GEMM form), "
+            f"not {(', '.join(lines[0][1][:4]) if lines else 'nothing')!r}"
+        )
+    products = [_product(path, number, line) for number, line in lines[1:]]
     if not products:
         raise InputError(f"{path} has no products, at least one line NAME, M, N, K is wanted")
     return tuple(products)
@@ -175,7 +181,9 @@ def compare(
 
 def _product(path: Path, number: int, line: list[str]) -> Product:
     place = f"{path}, line {number}"
-    fields = line[:-1] if line[-1] == "" else line
+    fields = list(line)
+    while fields and fields[-1] == "":
+        fields.pop()
     if len(fields) not in (4, 5):
         raise InputError(f"{place} has {len(fields)} fields, NAME, M, N, K are wanted")
     name, *sides = fields[:4]

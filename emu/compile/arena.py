@@ -22,7 +22,7 @@ class Arena:
             raise InputError(
                 f"{name} does not fit into the scratchpad of {self.machine}: it needs {count} banks of "
                 f"{self.bank_bytes} bytes in one piece, at most {most} of {self.banks} are free, "
-                f"{count - most} more are wanted"
+                f"{count - most} ({(count - most) * self.bank_bytes} bytes) more are wanted"
             )
         start, length = fitting[-1] if high else fitting[0]
         if high:

@@ -211,7 +211,8 @@ class Context:
                 f"{self.machine.name}: {step} tiles need {need} bytes, half of it has {half}, "
                 f"{need - half} more are wanted"
             )
-        count = -(-packed.tiles // most)
+        # Two at least, so that one is loaded while the array is at the other.
+        count = max(-(-packed.tiles // most), min(2, packed.tiles // step))
         size = padded(-(-packed.tiles // count), step)
         return [(t, min(size, packed.tiles - t)) for t in range(0, packed.tiles, size)]
 

@@ -8,7 +8,8 @@ with another unit. So a schedule may be written in any sensible order and is rig
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +28,7 @@ GRANULE = {
 """Bytes that are tracked as one: smaller costs time, larger makes units wait for nothing."""
 
 
-@dataclass(frozen=True)
-class Access:
+class Access(NamedTuple):
     """Bytes start..stop of an on-chip memory."""
 
     space: Space
@@ -67,6 +67,7 @@ class Emitter:
         self.queues: list[list[Instruction]] = [[] for _ in Unit]
         self.labels: list[list[str]] = [[] for _ in Unit]
         self.probes: list[Probe] = []
+        self._known: dict[Access, list[tuple[_History, slice, bool]]] = {}
         self._waited = np.zeros((len(Unit), len(Unit)), np.int64)
 
     def add(
@@ -109,6 +110,8 @@ class Emitter:
 
     def _parts(self, access: Access) -> list[tuple[_History, slice, bool]]:
         """What an access touches: granules and, in the scratchpad, the ports of its banks (True)."""
+        if access in self._known:
+            return self._known[access]
         size = GRANULE[access.space]
         parts = [
             (self._histories[access.space], slice(access.start // size, -(-access.stop // size)), False)
@@ -116,6 +119,7 @@ class Emitter:
         if access.space == Space.SCRATCHPAD:
             size = self.machine.bank_bytes
             parts.append((self._ports, slice(access.start // size, -(-access.stop // size)), True))
+        self._known[access] = parts
         return parts
 
 

@@ -169,7 +169,9 @@ class Compiler:
             self._residual(name, tokens, None, spill),
             spill,
         )
-        costs = Costs(config.embed, self.graph.tensors[f"{name}.blocks.0.fc1"].shape[1], heads)
+        hidden = self.graph.tensors[f"{name}.blocks.0.fc1"].shape[1]
+        wide = self.graph.options.softmax_bits == 16
+        costs = Costs(config.embed, hidden, heads, wide, self.machine)
         plan = choose(tokens, self.machine, costs, lambda plan, phase: self._attempt(side, plan, phase))
         return _Side(
             name,

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from emu.compile.context import row_blocks
+from emu.duration import bytes_per_cycle, cycles
+from emu.isa import Layernorm, Layout, Matmul, Residual
 from emu.machine import Machine
 from model.errors import InputError
 
@@ -14,6 +16,9 @@ QUERIES = (128, 64, 32, 16, 8)
 """Rows of a query block that are tried: more rows hide the array's start, fewer need less memory."""
 
 LEAST_ROWS = 16
+
+DRAM_WEIGHT = 2
+"""Of a memory cycle against one of the array, when plans are compared."""
 
 MORE_BLOCKS = 4
 """How many more row blocks than necessary are tried: smaller ones group better."""
@@ -65,14 +70,52 @@ class Plan:
 
 @dataclass(frozen=True)
 class Costs:
-    """What a block moves, in bytes: to compare plans with."""
+    """What a block of this shape takes on this machine: to compare plans with."""
 
     embed: int
     hidden: int
     heads: int
+    wide: bool
+    """16-bit probabilities, which take two passes."""
+    machine: Machine
+
+    def total(self, plan: Plan) -> float:
+        """Cycles of the array and of the waits for row units, plus those of the memory port, twice.
+
+        They overlap, so this is no prediction. But it lets neither grow without bound to save a
+        little of the other: small query blocks waste the array, large ones push tensors to DRAM.
+        DRAM counts twice because a byte from there costs the energy of hundreds of MACs.
+        """
+        memory = self.dram(plan) / bytes_per_cycle(self.machine)
+        return self.array(plan) + self.exposed(plan) + DRAM_WEIGHT * memory
+
+    def array(self, plan: Plan) -> int:
+        """Cycles of all matrix products, by the durations of their instructions."""
+        tokens, width = plan.tokens, self.embed // self.heads
+        rows = [count for _, count in row_blocks(tokens, plan.block_rows)]
+        spent = 0
+        for count in rows:
+            for n, k in ((self.embed, self.hidden), (self.hidden, self.embed), (self.embed, self.embed)):
+                spent += self._product(count, n, k, Layout.PACKED)
+            spent += 3 * self.heads * self._product(count, width, self.embed, Layout.PACKED)
+            for _, queries in row_blocks(count, plan.queries):
+                spent += self.heads * self._product(queries, tokens, width, Layout.LANE_MAJOR)
+                spent += self.heads * self._product(
+                    queries, width, tokens, Layout.DEPTH_MAJOR, x16=self.wide
+                )
+        return spent
+
+    def exposed(self, plan: Plan) -> int:
+        """Cycles in which the array waits for the last row block to pass the row units."""
+        rows = min(plan.block_rows, plan.tokens)
+        norm = cycles(Layernorm(0, 0, 0, rows, self.embed, 0, 0, 0), self.machine)
+        return norm + cycles(Residual(0, 0, 0, rows, self.embed, 0, 0, 0, 0), self.machine)
+
+    def _product(self, m: int, n: int, k: int, layout: Layout, *, x16: bool = False) -> int:
+        return cycles(Matmul(0, 0, 0, m, k, n, 0, 0, 0, layout, x16=x16), self.machine)
 
     def dram(self, plan: Plan) -> int:
-        """DRAM bytes of one block beyond what every plan moves."""
+        """DRAM bytes beyond what every plan moves."""
         rows = plan.tokens * self.embed
         project = -(-plan.blocks // plan.project_group)
         mlp = -(-plan.blocks // plan.mlp_group)
@@ -106,7 +149,7 @@ def modes(tokens: int, machine: Machine) -> Iterator[Plan]:
 
 
 def choose(tokens: int, machine: Machine, costs: Costs, attempt: Callable[[Plan, str], None]) -> Plan:
-    """The plan that moves least among those that fit; `attempt(plan, phase)` raises where one does not.
+    """The plan that costs least among those that fit; `attempt(plan, phase)` raises where one does not.
 
     The error of the most frugal plan is what the caller sees when none does.
     """
@@ -114,8 +157,8 @@ def choose(tokens: int, machine: Machine, costs: Costs, attempt: Callable[[Plan,
     problem: InputError | None = None
     for plan in modes(tokens, machine):
         whole = replace(plan, project_group=plan.blocks, mlp_group=plan.blocks)
-        if best and costs.dram(whole) >= costs.dram(best):
-            continue  # not even with all weights read once
+        if best and costs.total(whole) >= costs.total(best):
+            continue  # not even with the largest query blocks and all weights read once
         try:
             queries = [q for q in QUERIES if q <= plan.block_rows] or [plan.block_rows]
             plan = _first(attempt, "attention", [replace(plan, queries=q) for q in queries])
@@ -125,7 +168,7 @@ def choose(tokens: int, machine: Machine, costs: Costs, attempt: Callable[[Plan,
         except InputError as error:
             problem = error
             continue
-        if best is None or costs.dram(plan) < costs.dram(best):
+        if best is None or costs.total(plan) < costs.total(best):
             best = plan
     if best is None:
         assert problem is not None

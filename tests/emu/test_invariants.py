@@ -46,9 +46,10 @@ def cycles(graph, machine):
     return simulate_program(compile_graph(graph, machine)).cycles
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
-@given(graph=st.sampled_from(GRAPHS), machine=MACHINES)
-def test_bounds_and_monotony(graph, machine):
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@given(which=st.integers(0, len(GRAPHS) - 1), machine=MACHINES)
+def test_bounds_and_monotony(which, machine):
+    graph = GRAPHS[which]
     try:
         program = compile_graph(graph, machine)
     except InputError as error:
@@ -75,15 +76,22 @@ def test_bounds_and_monotony(graph, machine):
 
 @pytest.mark.parametrize("graph", GRAPHS, ids=["mini", "tiny", "small"])
 @pytest.mark.parametrize("preset", ["edge", "mobile"])
-def test_more_scratchpad_moves_no_more(graph, preset):
-    """The plan with the fewest DRAM bytes is taken. Its time may differ a little either way, since
-    other blocks are then the best; it never differs by more than a few per cent."""
+@pytest.mark.parametrize("key", ["banks", "bank_kib", "stationary_kib", "accumulator_rows"])
+def test_more_memory_is_hardly_ever_slower(graph, preset, key):
+    """Plans are compared by an estimate, so a larger memory may lead to one that is a little slower
+    (docs/emulator.md), never to one that is slower by more than a few per cent."""
     machine = Machine.load(preset)
-    moved, times = [], []
-    for banks in (machine.banks // 2, machine.banks, 2 * machine.banks):
-        program = compile_graph(graph, replace(machine, banks=min(banks, 1024)))
-        moved.append(sum(m["read"] + m["write"] for m in moved_bytes(program).values()))
-        times.append(simulate_program(program).cycles)
-    assert moved == sorted(moved, reverse=True)
-    assert times[1] <= 1.03 * times[0]
-    assert times[2] <= 1.03 * times[1]
+    value = getattr(machine, key)
+    sizes = [value * k // 4 for k in (2, 3, 4, 5, 8)]
+    best = None
+    for size in sizes:
+        if size > 1024 and key == "banks":
+            break
+        try:
+            found = cycles(graph, replace(machine, **{key: size + size % 2}))
+        except InputError:
+            assert best is None
+            continue
+        assert best is None or found <= 1.03 * best
+        best = found if best is None else min(best, found)
+    assert best is not None
