@@ -25,11 +25,15 @@ from emu.isa import (
     Store,
     Wait,
 )
-from emu.machine import CONSTANTS_BYTES, PARAMETERS_BYTES, SLOT_CHANNELS, TABLE_BYTES, Machine
-
-PARAMETER_BYTES = 16
-ENTRY_BYTES = 12
-"""Constants of one output of a packed product, or of one channel of a LayerNorm."""
+from emu.machine import (
+    CONSTANTS_BYTES,
+    ENTRY_BYTES,
+    PARAMETER_BYTES,
+    PARAMETERS_BYTES,
+    SLOT_BYTES,
+    TABLE_BYTES,
+    Machine,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +124,7 @@ def _accesses(instruction: Instruction, machine: Machine, base: int) -> Iterator
             yield _write(instruction.target, length * width, rows, instruction.target_stride)
         case Layernorm(rows=rows, length=length):
             yield _read(instruction.source, 2 * length, rows, instruction.source_stride)
-            slot = instruction.slot * SLOT_CHANNELS * ENTRY_BYTES
+            slot = instruction.slot * SLOT_BYTES
             yield Access(Space.CONSTANTS, False, slot, length * ENTRY_BYTES)
             yield _parameter(instruction.param)
             width = 2 if instruction.out16 else 1

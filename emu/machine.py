@@ -12,10 +12,14 @@ from model.files import existing_file
 
 PRESETS = ("edge", "mobile", "server")
 PARAMETER_WORDS = 256
-PARAMETERS_BYTES = PARAMETER_WORDS * 16
+PARAMETER_BYTES = 16
+PARAMETERS_BYTES = PARAMETER_WORDS * PARAMETER_BYTES
+ENTRY_BYTES = 12
+"""Constants of one output of a packed product, or of one channel of a LayerNorm."""
 CONSTANT_SLOTS = 2
 SLOT_CHANNELS = 1024
-CONSTANTS_BYTES = CONSTANT_SLOTS * SLOT_CHANNELS * 12  # int32 b, int64 B per channel
+SLOT_BYTES = SLOT_CHANNELS * ENTRY_BYTES
+CONSTANTS_BYTES = CONSTANT_SLOTS * SLOT_BYTES
 TABLE_BYTES = 3 * 256
 
 

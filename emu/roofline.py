@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from emu.duration import bytes_per_cycle
 from emu.machine import Machine
 
 
@@ -73,7 +74,7 @@ def roofline(machine: Machine, layers: Iterable[Mapping[str, Any]]) -> Roofline:
     Layers without MACs have no place in it. `achieved` is over the cycles that the array was busy with
     the layer.
     """
-    peak, bandwidth = machine.lanes * machine.depth, machine.memory_width
+    peak, bandwidth = machine.lanes * machine.depth, bytes_per_cycle(machine)
     points = []
     for layer in layers:
         if not layer["macs"] or not layer["cycles"]:

@@ -27,10 +27,10 @@ from bisect import bisect_right
 from collections import Counter
 from dataclasses import dataclass
 
-from emu.access import ENTRY_BYTES, PARAMETER_BYTES, accesses
+from emu.access import accesses
 from emu.duration import ceil_div, tiles
 from emu.isa import Instruction, Layernorm, Layout, Load, Lookup, Matmul, Space, Store, Wait
-from emu.machine import Machine
+from emu.machine import ENTRY_BYTES, PARAMETER_BYTES, Machine
 from emu.program import Program, Segment
 from model.errors import InputError
 

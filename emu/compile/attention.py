@@ -85,7 +85,7 @@ class Attention(BlockPart):
 
     def _qkv(self, head: int, parts: tuple[int, ...]) -> None:
         """Parts of q, k, v of a head: as many tiles at once as half the stationary buffer holds."""
-        c, a, lanes = self.c, self.a, self.c.machine.lanes
+        c, a = self.c, self.a
         label = f"{self.name}.qkv"
         for pieces in self._qkv_pieces(head, parts):
             placed = c.weight_pieces(
@@ -94,12 +94,12 @@ class Attention(BlockPart):
             for index, (start, rows) in enumerate(a.blocks):
                 source = c.open(a, index, load=True)
                 for y, (part, packed, first, tiles) in zip(placed, pieces, strict=True):
-                    out = self.qkv[part] + start * self.pitch + first * lanes
+                    column, columns = c.columns(packed, first, tiles)
+                    out = self.qkv[part] + start * self.pitch + column
                     done = c.linear(
                         label, source, a.stride, out, self.pitch, rows, packed, y, first, tiles, out16=False
                     )
-                    columns = min(tiles * lanes, self.width - first * lanes)
-                    column = part * self.embed + head * self.width + first * lanes
+                    column += part * self.embed + head * self.width
                     c.probe(label, Unit.ARRAY, done, out, self.pitch, rows, columns, "int8", start, column)
                 c.close(a, index, source, store=False)
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from emu.compile.context import Context, Matrix
-from emu.compile.emitter import Access, block
-from emu.compile.layout import ENTRY, Layout, Packed, padded
+from emu.compile.emitter import Access, block, slot, word
+from emu.compile.layout import Layout, Packed, padded
 from emu.compile.plan import Plan
-from emu.isa import Layernorm, Residual, Space, Unit
-from emu.machine import CONSTANT_SLOTS, CONSTANTS_BYTES
+from emu.isa import Layernorm, Residual, Unit
 from model.integer.graph import Node
 
-SLOT_BYTES = CONSTANTS_BYTES // CONSTANT_SLOTS
 PARAMETERS = ("norm1", "scores", "shiftmax", "mix", "residual1", "norm2", "gelu", "residual2")
 """Parameter words of a block, in this order."""
 
@@ -65,16 +63,9 @@ class BlockPart:
         x: Matrix,
         spill: dict[str, int],
     ) -> None:
-        self.c, self.name, self.nodes, self.constants, self.plan, self.x = (
-            context,
-            name,
-            nodes,
-            constants,
-            plan,
-            x,
-        )
-        config = nodes["scores"]
-        self.heads = config.integer("heads")
+        self.c, self.name, self.nodes = context, name, nodes
+        self.constants, self.plan, self.x = constants, plan, x
+        self.heads = nodes["scores"].integer("heads")
         self.embed = x.columns
         self.width = self.embed // self.heads
         self.pitch = padded(self.width, 16)
@@ -94,10 +85,10 @@ class BlockPart:
         addresses: dict[int, int] | None = None,
     ) -> None:
         """A linear operator whose output is added to the residual, by chunks of columns."""
-        c, x, lanes = self.c, self.x, self.c.machine.lanes
+        c, x = self.c, self.x
         label = f"{self.name}.{linear}"
         chunks = c.chunks(packed, 16)
-        widest = max(min(t * lanes, packed.outputs - f * lanes) for f, t in chunks)
+        widest = max(c.columns(packed, *chunk)[1] for chunk in chunks)
         stride = padded(2 * widest, 16)
         most = max(x.blocks[i][1] for i in group)
         outs = [c.arena.allocate(f"{linear} output {turn}", most * stride) for turn in range(2)]
@@ -105,10 +96,10 @@ class BlockPart:
         turn = 0
         for first, tiles in chunks:
             y = c.weights(packed, first, tiles, label, based=True)
+            column, columns = c.columns(packed, first, tiles)
             for i in group:
                 start, rows = x.blocks[i]
                 at = addresses[i] if addresses else c.open(source, i, load=True)
-                columns = min(tiles * lanes, packed.outputs - first * lanes)
                 done = c.linear(
                     label, at, source.stride, outs[turn], stride, rows, packed, y, first, tiles, out16=True
                 )
@@ -122,7 +113,7 @@ class BlockPart:
                     columns,
                     "int16",
                     start,
-                    first * lanes,
+                    column,
                 )
                 if not addresses:
                     c.close(source, i, at, store=False)
@@ -130,10 +121,10 @@ class BlockPart:
                     residual,
                     outs[turn],
                     stride,
-                    held[i] + 2 * first * lanes,
+                    held[i] + 2 * column,
                     start,
                     rows,
-                    first * lanes,
+                    column,
                     columns,
                 )
                 turn ^= 1
@@ -156,29 +147,22 @@ class BlockPart:
 
     def _norm_constants(self, key: str) -> None:
         """LOAD b and B of a LayerNorm into its slot."""
-        slot = int(key == "norm2")
-        address = self.constants.norm2 if slot else self.constants.norm1
-        self.c.load(
-            Space.CONSTANTS,
-            slot * SLOT_BYTES,
-            address,
-            self.embed * ENTRY,
-            f"{self.name}.{key}",
-            based=True,
-        )
+        index = int(key == "norm2")
+        address = self.constants.norm2 if index else self.constants.norm1
+        self.c.row_constants(index, address, self.embed, f"{self.name}.{key}", based=True)
 
     def _norm(self, key: str, index: int, target: int, stride: int) -> None:
         """LayerNorm of a row block of the residual."""
         c, x = self.c, self.x
-        label, slot = f"{self.name}.{key}", int(key == "norm2")
+        label, norm2 = f"{self.name}.{key}", int(key == "norm2")
         start, rows = x.blocks[index]
         source = c.open(x, index, load=True)
         instruction = Layernorm(
-            source, slot, target, rows, self.embed, x.stride, stride, PARAMETERS.index(key)
+            source, norm2, target, rows, self.embed, x.stride, stride, PARAMETERS.index(key)
         )
         reads = (
             block(source, x.stride, rows, 2 * self.embed),
-            Access(Space.CONSTANTS, slot * SLOT_BYTES, (slot + 1) * SLOT_BYTES),
+            slot(norm2),
             self._word(key),
         )
         done = c.add(Unit.LAYERNORM, instruction, label, reads, (block(target, stride, rows, self.embed),))
@@ -188,10 +172,7 @@ class BlockPart:
     def _scalars(self, *keys: str) -> None:
         for key in keys:
             index = PARAMETERS.index(key)
-            self.c.parameter(
-                index, self.constants.parameters + 16 * index, f"{self.name}.{key}", based=True
-            )
+            self.c.parameter(index, self.constants.parameters, 0, f"{self.name}.{key}", based=True)
 
     def _word(self, key: str) -> Access:
-        index = PARAMETERS.index(key)
-        return Access(Space.PARAMETERS, 16 * index, 16 * index + 16)
+        return word(PARAMETERS.index(key))

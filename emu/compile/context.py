@@ -12,7 +12,7 @@ from emu.compile.arena import Arena
 from emu.compile.emitter import Access, Emitter, block
 from emu.compile.layout import Packed, padded
 from emu.isa import Instruction, Layout, Load, Matmul, Space, Store, Unit
-from emu.machine import Machine
+from emu.machine import ENTRY_BYTES, PARAMETER_BYTES, SLOT_BYTES, Machine
 from emu.program import Probe
 from model.errors import InputError
 
@@ -49,6 +49,11 @@ def row_blocks(rows: int, size: int) -> list[tuple[int, int]]:
     count = -(-rows // size)
     size = -(-rows // count)
     return [(start, min(size, rows - start)) for start in range(0, rows, size)]
+
+
+def groups(count: int, size: int) -> list[range]:
+    """0..count in ranges of `size`, the last may be shorter."""
+    return [range(first, min(first + size, count)) for first in range(0, count, size)]
 
 
 class Context:
@@ -183,11 +188,14 @@ class Context:
 
     # --- constants --------------------------------------------------------------------------
 
-    def parameter(self, word: int, dram: int, label: str, *, based: bool) -> int:
-        """LOAD one parameter word; returns its index."""
-        load = Load(dram, Space.PARAMETERS, 16 * word, 16, based=based)
-        self.add(Unit.LOAD, load, label, (), (Access(Space.PARAMETERS, 16 * word, 16 * word + 16),))
-        return word
+    def parameter(self, index: int, words: int, first: int, label: str, *, based: bool) -> None:
+        """LOAD parameter word `index` from an array of them at `words` that begins with word `first`."""
+        dram = words + (index - first) * PARAMETER_BYTES
+        self.load(Space.PARAMETERS, index * PARAMETER_BYTES, dram, PARAMETER_BYTES, label, based=based)
+
+    def row_constants(self, index: int, dram: int, channels: int, label: str, *, based: bool) -> None:
+        """LOAD b and B of a LayerNorm into a slot."""
+        self.load(Space.CONSTANTS, index * SLOT_BYTES, dram, channels * ENTRY_BYTES, label, based=based)
 
     def load(self, space: Space, address: int, dram: int, size: int, label: str, *, based: bool) -> None:
         """LOAD constants."""
@@ -215,6 +223,11 @@ class Context:
         count = max(-(-packed.tiles // most), min(2, packed.tiles // step))
         size = padded(-(-packed.tiles // count), step)
         return [(t, min(size, packed.tiles - t)) for t in range(0, packed.tiles, size)]
+
+    def columns(self, packed: Packed, first: int, tiles: int) -> tuple[int, int]:
+        """First column and number of columns that tiles of a weight make; the last may be ragged."""
+        column = first * self.machine.lanes
+        return column, min(tiles * self.machine.lanes, packed.outputs - column)
 
     def weights(self, packed: Packed, first: int, tiles: int, label: str, *, based: bool) -> int:
         """LOAD tiles of a weight into the half of the stationary buffer whose turn it is."""
@@ -255,8 +268,7 @@ class Context:
         out16: bool,
     ) -> int:
         """MATMUL of m rows with tiles of a packed weight; `out` is the address of their first column."""
-        lanes = self.machine.lanes
-        n = min(tiles * lanes, packed.outputs - first * lanes)
+        _, n = self.columns(packed, first, tiles)
         matmul = Matmul(x, y, out, m, packed.inputs, n, x_stride, 0, out_stride, Layout.PACKED, out16=out16)
         weights = Access(Space.STATIONARY, y, y + tiles * packed.tile_bytes)
         return self.add(

@@ -35,8 +35,7 @@ class Embedding(GlobalPart):
             y = c.weights(packed, tile, tiles, "encoder.patch_embed", based=False)
             for i in pixels:
                 first, count = self._patches(x, i)
-                column = tile * c.machine.lanes
-                columns = min(tiles * c.machine.lanes, packed.outputs - column)
+                column, columns = c.columns(packed, tile, tiles)
                 row = first + 1 - x.blocks[i][0]
                 out = held[i] + row * x.stride + 2 * column
                 done = c.linear(
@@ -164,8 +163,7 @@ class Embedding(GlobalPart):
         ]
         for tile, tiles in c.chunks(packed, 16):
             y = c.weights(packed, tile, tiles, "decoder.proj_dec", based=False)
-            column = tile * c.machine.lanes
-            columns = min(tiles * c.machine.lanes, packed.outputs - column)
+            column, columns = c.columns(packed, tile, tiles)
             for i, row, (index, offset, rows) in pieces:
                 source = c.open(a, index, load=True)
                 out = held[i] + (row - x.blocks[i][0]) * x.stride + 2 * column

@@ -15,14 +15,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emu.isa import Instruction, Space, Unit, Wait
-from emu.machine import CONSTANT_SLOTS, CONSTANTS_BYTES, PARAMETERS_BYTES, TABLE_BYTES, Machine
+from emu.machine import (
+    CONSTANTS_BYTES,
+    PARAMETER_BYTES,
+    PARAMETERS_BYTES,
+    SLOT_BYTES,
+    TABLE_BYTES,
+    Machine,
+)
 from emu.program import Probe, Segment
 
 GRANULE = {
     Space.SCRATCHPAD: 1024,
     Space.STATIONARY: 1024,
-    Space.PARAMETERS: 16,
-    Space.CONSTANTS: CONSTANTS_BYTES // CONSTANT_SLOTS,
+    Space.PARAMETERS: PARAMETER_BYTES,
+    Space.CONSTANTS: SLOT_BYTES,
     Space.TABLE: TABLE_BYTES,
 }
 """Bytes that are tracked as one: smaller costs time, larger makes units wait for nothing."""
@@ -39,6 +46,16 @@ class Access(NamedTuple):
 def block(address: int, stride: int, rows: int, width: int) -> Access:
     """The scratchpad bytes from the first to the last element of a matrix; `width` in bytes."""
     return Access(Space.SCRATCHPAD, address, address + (rows - 1) * stride + width)
+
+
+def word(index: int) -> Access:
+    """A parameter word."""
+    return Access(Space.PARAMETERS, index * PARAMETER_BYTES, (index + 1) * PARAMETER_BYTES)
+
+
+def slot(index: int) -> Access:
+    """A slot of row constants."""
+    return Access(Space.CONSTANTS, index * SLOT_BYTES, (index + 1) * SLOT_BYTES)
 
 
 class _History:

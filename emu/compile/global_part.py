@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from emu.compile.block import PARAMETERS, SLOT_BYTES
-from emu.compile.context import Context, Matrix
-from emu.compile.emitter import Access, block
-from emu.compile.layout import ENTRY, Packed
+from emu.compile.block import PARAMETERS
+from emu.compile.context import Context, Matrix, groups
+from emu.compile.emitter import Access, block, slot, word
+from emu.compile.layout import Packed
 from emu.isa import Layernorm, Load, Space, Unit
 from model.errors import InputError
 from model.integer.graph import MASKS
@@ -53,11 +53,11 @@ class GlobalPart:
         try:
             for passes in range(1, count + 1):
                 size = -(-count // passes)
-                groups = [range(first, min(first + size, count)) for first in range(0, count, size)]
+                parts = groups(count, size)
                 try:
-                    for group in groups:
-                        attempt(group)
-                    return groups
+                    for part in parts:
+                        attempt(part)
+                    return parts
                 except InputError:
                     if size == 1:
                         raise
@@ -77,7 +77,7 @@ class GlobalPart:
     def _norm(
         self,
         name: str,
-        slot: int,
+        index: int,
         source: int,
         source_stride: int,
         target: int,
@@ -88,11 +88,19 @@ class GlobalPart:
         out16: bool,
     ) -> int:
         instruction = Layernorm(
-            source, slot, target, rows, length, source_stride, target_stride, self._index(name), out16=out16
+            source,
+            index,
+            target,
+            rows,
+            length,
+            source_stride,
+            target_stride,
+            self._index(name),
+            out16=out16,
         )
         reads = (
             block(source, source_stride, rows, 2 * length),
-            Access(Space.CONSTANTS, slot * SLOT_BYTES, (slot + 1) * SLOT_BYTES),
+            slot(index),
             self._word(name),
         )
         width = length * (1 + out16)
@@ -100,16 +108,15 @@ class GlobalPart:
             Unit.LAYERNORM, instruction, name, reads, (block(target, target_stride, rows, width),)
         )
 
-    def _constants(self, name: str, dram: int, slot: int, channels: int) -> None:
+    def _constants(self, name: str, dram: int, index: int, channels: int) -> None:
         self._parameter(name)
-        self.c.load(Space.CONSTANTS, slot * SLOT_BYTES, dram, channels * ENTRY, name, based=False)
+        self.c.row_constants(index, dram, channels, name, based=False)
 
     def _index(self, name: str) -> int:
         return len(PARAMETERS) + GLOBALS.index(name)
 
     def _word(self, name: str) -> Access:
-        return Access(Space.PARAMETERS, 16 * self._index(name), 16 * self._index(name) + 16)
+        return word(self._index(name))
 
     def _parameter(self, name: str) -> None:
-        dram = self.at.parameters + 16 * GLOBALS.index(name)
-        self.c.parameter(self._index(name), dram, name, based=False)
+        self.c.parameter(self._index(name), self.at.parameters, len(PARAMETERS), name, based=False)

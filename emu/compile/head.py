@@ -92,8 +92,7 @@ class Head(GlobalPart):
         c.close(x, index, source, store=False)
         for tile, tiles in c.chunks(packed, 16):
             y = c.weights(packed, tile, tiles, name, based=False)
-            column = tile * c.machine.lanes
-            columns = min(tiles * c.machine.lanes, packed.outputs - column)
+            column, columns = c.columns(packed, tile, tiles)
             done = c.linear(
                 name, normed, stride, target + column, stride, rows, packed, y, tile, tiles, out16=False
             )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from emu.machine import Machine
+from emu.machine import ENTRY_BYTES, PARAMETER_BYTES, Machine
 from emu.program import Region
 from model.integer.graph import IMAGE, Graph, Node
 
@@ -20,10 +20,6 @@ Bytes = NDArray[np.uint8]
 
 ALIGNMENT = 64
 """Of everything in DRAM, in bytes."""
-
-ENTRY = 12
-"""Bytes of the constants of one output (bias int32, b int32, c uint8, padding) and of one LayerNorm
-channel (b int32, B int64)."""
 
 FORMS = ("shift", "lambda-shift", "lambda-shift-elem")
 
@@ -82,7 +78,7 @@ class Layout:
         if spread:
             inputs = spread[0] * spread[1]
         tiles, depth_tiles = -(-outputs // machine.lanes), -(-inputs // machine.depth)
-        tile_bytes = machine.lanes * (ENTRY + depth_tiles * machine.depth)
+        tile_bytes = machine.lanes * (ENTRY_BYTES + depth_tiles * machine.depth)
 
         def content() -> Bytes:
             bias = constants[node.constants["bias"]][part] if "bias" in node.constants else None
@@ -103,12 +99,12 @@ class Layout:
             entries["b"], entries["B"] = b, B
             return as_bytes(entries)
 
-        return self.place(node.name, len(b) * ENTRY, "constants", content)
+        return self.place(node.name, len(b) * ENTRY_BYTES, "constants", content)
 
     def parameters(self, name: str, nodes: dict[str, Node]) -> int:
         """One parameter word of 16 bytes per node, in the order of `nodes`."""
         content = lambda: np.concatenate([parameter_word(node) for node in nodes.values()])  # noqa: E731
-        return self.place(name, 16 * len(nodes), "constants", content)
+        return self.place(name, PARAMETER_BYTES * len(nodes), "constants", content)
 
     def image(self, patch: int) -> int:
         """The picture, rows of pixels padded to whole patches."""
@@ -142,7 +138,7 @@ def pack(
 
 def parameter_word(node: Node) -> Bytes:
     """The scalars of one node in 16 bytes (docs/machine.md section 5)."""
-    word = np.zeros(16, np.uint8)
+    word = np.zeros(PARAMETER_BYTES, np.uint8)
     attributes = node.attributes
     if "b" in attributes:
         word[0:4] = as_bytes(np.array(node.integer("b"), "<i4"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from emu.compile.block import PARAMETERS, BlockPart
-from emu.compile.context import Matrix
+from emu.compile.context import Matrix, groups
 from emu.compile.emitter import block
 from emu.isa import Gelu, Unit
 
@@ -14,7 +14,7 @@ class Mlp(BlockPart):
     def project(self) -> None:
         """proj and the first residual."""
         self._scalars("residual1")
-        for group in _groups(len(self.x.blocks), self.plan.project_group):
+        for group in groups(len(self.x.blocks), self.plan.project_group):
             self._added("proj", "residual1", self.constants.proj, self.mix, group)
             self.c.flush()
         self.c.destroy(self.mix)
@@ -23,7 +23,7 @@ class Mlp(BlockPart):
         """norm2, fc1, GELU, fc2, the second residual, by groups of row blocks."""
         self._scalars("norm2", "gelu", "residual2")
         self._norm_constants("norm2")
-        for group in _groups(len(self.x.blocks), self.plan.mlp_group):
+        for group in groups(len(self.x.blocks), self.plan.mlp_group):
             self._mlp(group)
             self.c.flush()
 
@@ -36,13 +36,13 @@ class Mlp(BlockPart):
             self._norm("norm2", i, inputs[i], normed.stride)
         outputs = {i: c.arena.allocate(f"hidden[{i}]", x.blocks[i][1] * hidden.stride) for i in group}
         by_row = self.nodes["gelu"].attributes["form"] != "lambda-shift-elem"
-        fc1, lanes, label = self.constants.fc1, c.machine.lanes, f"{self.name}.fc1"
+        fc1, label = self.constants.fc1, f"{self.name}.fc1"
         chunks = c.chunks(fc1, 16)
         for first, tiles in chunks:
             y = c.weights(fc1, first, tiles, label, based=True)
             for i in group:
                 start, rows = x.blocks[i]
-                column, columns = first * lanes, min(tiles * lanes, self.hidden - first * lanes)
+                column, columns = c.columns(fc1, first, tiles)
                 out = outputs[i] + column
                 done = c.linear(
                     label,
@@ -74,7 +74,3 @@ class Mlp(BlockPart):
         instruction = Gelu(address, address, rows, columns, stride, stride, PARAMETERS.index("gelu"))
         done = self.c.add(Unit.GELU, instruction, label, (where, self._word("gelu")), (where,))
         self.c.probe(label, Unit.GELU, done, address, stride, rows, columns, "int8", start, column)
-
-
-def _groups(blocks: int, size: int) -> list[range]:
-    return [range(first, min(first + size, blocks)) for first in range(0, blocks, size)]

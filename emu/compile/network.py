@@ -1,9 +1,10 @@
-"""A whole network as five segments: embedding, encoder blocks, into the decoder, decoder blocks, head."""
+"""A whole network as six segments: the two stacks of blocks, and what is before, between and after them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,44 +42,56 @@ BLOCK_NODES = (
 
 @dataclass(frozen=True)
 class _Side:
-    """Encoder or decoder: its constants, plan and residual."""
+    """Encoder or decoder: its tokens, and where its constants and its spilled tensors lie in DRAM."""
 
     name: str
+    tokens: int
     repeat: int
     base: int
     step: int
     nodes: dict[str, Node]
     constants: Constants
-    plan: Plan
-    x: Matrix
     spill: dict[str, int]
+
+    def residual(self, plan: Plan) -> Matrix:
+        """The residual stream with this plan."""
+        embed = self.constants.proj.outputs
+        name = f"{self.name} residual"
+        return Matrix(name, self.tokens, embed, "int16", plan.block_rows, self.spill["x"], plan.x_resident)
+
+    def stack(self, context: Context, plan: Plan, x: Matrix) -> Stack:
+        """What emits one of its blocks."""
+        name = f"{self.name}.blocks.{{i}}"
+        return Stack(context, name, self.nodes, self.constants, plan, x, self.spill)
 
 
 class Compiler:
-    """Compiles one graph for one machine."""
+    """Compiles one graph for one machine. Constants have their places in DRAM from the start."""
 
     def __init__(self, graph: Graph, machine: Machine) -> None:
         self.graph, self.machine, self.config = graph, machine, graph.config
         self.nodes = {node.name: node for node in graph.nodes}
         self.layout = Layout(graph, machine)
-        self.arena = Arena(machine.banks, machine.bank_bytes, machine.name)
-        self.context = Context(machine, self.arena)
         if max(self.config.embed, self.config.classes) > SLOT_CHANNELS:
             wide = max(self.config.embed, self.config.classes)
             raise InputError(
                 f"LayerNorm rows of {wide} do not fit: the machine's constants hold {SLOT_CHANNELS}"
             )
+        self.addresses = self._place()
+        patches = self.config.patches
+        self.encoder = self._side("encoder", self.config.layers, patches + 1)
+        self.decoder = self._side("decoder", self.config.decoder_layers, patches + self.config.classes)
+        self.plans: dict[str, Plan] = {}
 
     def program(self) -> Program:
         """The program; InputError names what does not fit into the machine."""
-        addresses = self._place()
-        tokens = self.config.patches
-        encoder = self._side("encoder", self.config.layers, tokens + 1)
-        decoder = self._side("decoder", self.config.decoder_layers, tokens + self.config.classes)
-        c = self.context
-        embedding = Embedding(c, self.config, addresses)
-        head = Head(c, self.config, addresses)
-        self.sides = (encoder, decoder)
+        encoder, decoder = self.encoder, self.decoder
+        self.plans = {side.name: self._plan(side) for side in (encoder, decoder)}
+        plan = self.plans["encoder"]
+        c = Context(self.machine, self._arena())
+        embedding = Embedding(c, self.config, self.addresses)
+        head = Head(c, self.config, self.addresses)
+        x, y = (side.residual(self.plans[side.name]) for side in (encoder, decoder))
         segments = []
 
         def add(name: str, emit: Callable[[], None], side: _Side | None = None) -> None:
@@ -91,22 +104,28 @@ class Compiler:
             repeat, base, step = (side.repeat, side.base, side.step) if side else (1, 0, 0)
             segments.append(segment(self.machine, name, run, repeat=repeat, base=base, base_step=step))
 
-        resident = encoder.plan.a_resident
-        rows = tokens + 1 if resident else encoder.plan.block_rows
+        # On chip in one piece: the decoder's rows begin in the middle of the encoder's blocks.
+        rows = encoder.tokens if plan.a_resident else plan.block_rows
         normed = Matrix(
-            "encoder output", tokens + 1, self.config.embed, "int8", rows, encoder.spill["a"], resident
+            "encoder output",
+            encoder.tokens,
+            self.config.embed,
+            "int8",
+            rows,
+            encoder.spill["a"],
+            plan.a_resident,
         )
-        c.create(encoder.x)
-        add("embedding", lambda: embedding.embed(encoder.x))
-        add("encoder", self._stack(encoder).emit, encoder)
+        c.create(x)
+        add("embedding", lambda: embedding.embed(x))
+        add("encoder", encoder.stack(c, plan, x).emit, encoder)
         c.create(normed, high=True)
-        add("encoder norm", lambda: embedding.encoder_norm(encoder.x, normed))
-        c.destroy(encoder.x)
-        c.create(decoder.x)
-        add("decoder tokens", lambda: embedding.decoder_tokens(normed, decoder.x))
+        add("encoder norm", lambda: embedding.encoder_norm(x, normed))
+        c.destroy(x)
+        c.create(y)
+        add("decoder tokens", lambda: embedding.decoder_tokens(normed, y))
         c.destroy(normed)
-        add("decoder", self._stack(decoder).emit, decoder)
-        add("head", lambda: head.head(decoder.x))
+        add("decoder", decoder.stack(c, self.plans["decoder"], y).emit, decoder)
+        add("head", lambda: head.head(y))
         return Program(
             machine=self.machine,
             segments=tuple(segments),
@@ -117,7 +136,7 @@ class Compiler:
 
     def spills(self) -> dict[str, list[str]]:
         """Per stack of the program, what leaves the chip or is read more than once for lack of memory."""
-        return {side.name: side.plan.spills for side in self.sides}
+        return {name: plan.spills for name, plan in self.plans.items()}
 
     def _place(self) -> Addresses:
         layout, nodes = self.layout, self.nodes
@@ -158,54 +177,35 @@ class Compiler:
             "mix": layout.place(f"{name} mixed", tokens * mixed, "activations"),
         }
         nodes = {key: self.nodes[f"{name}.blocks.0.{key}"] for key in BLOCK_NODES}
-        side = _Side(
-            name,
-            repeat,
-            base,
-            step,
-            nodes,
-            places[0][1],
-            Plan(tokens, 1, 1),
-            self._residual(name, tokens, None, spill),
-            spill,
-        )
-        hidden = self.graph.tensors[f"{name}.blocks.0.fc1"].shape[1]
-        wide = self.graph.options.softmax_bits == 16
-        costs = Costs(config.embed, hidden, heads, wide, self.machine)
-        plan = choose(tokens, self.machine, costs, lambda plan, phase: self._attempt(side, plan, phase))
-        return _Side(
-            name,
-            repeat,
-            base,
-            step,
-            nodes,
-            places[0][1],
-            plan,
-            self._residual(name, tokens, plan, spill),
-            spill,
-        )
+        return _Side(name, tokens, repeat, base, step, nodes, places[0][1], spill)
 
-    def _residual(self, name: str, tokens: int, plan: Plan | None, spill: dict[str, int]) -> Matrix:
-        rows, resident = (plan.block_rows, plan.x_resident) if plan else (tokens, True)
-        return Matrix(f"{name} residual", tokens, self.config.embed, "int16", rows, spill["x"], resident)
+    def _arena(self) -> Arena:
+        return Arena(self.machine.banks, self.machine.bank_bytes, self.machine.name)
 
-    def _stack(self, side: _Side) -> Stack:
-        name = f"{side.name}.blocks.{{i}}"
-        return Stack(self.context, name, side.nodes, side.constants, side.plan, side.x, side.spill)
+    def _plan(self, side: _Side) -> Plan:
+        costs = Costs(
+            self.config.embed,
+            side.constants.fc1.outputs,
+            side.nodes["scores"].integer("heads"),
+            self.graph.options.softmax_bits == 16,
+            self.machine,
+        )
+        attempt = partial(self._attempt, side)
+        return choose(side.tokens, self.machine, costs, attempt)
 
     def _attempt(self, side: _Side, plan: Plan, phase: str) -> None:
         """Raise InputError if a phase of a block does not fit with this plan; emits nothing."""
-        arena = Arena(self.machine.banks, self.machine.bank_bytes, self.machine.name)
-        context = Context(self.machine, arena)
-        x = self._residual(side.name, plan.tokens, plan, side.spill)
+        context = Context(self.machine, self._arena())
+        x = side.residual(plan)
         context.create(x)
-        stack = Stack(context, side.name, side.nodes, side.constants, plan, x, side.spill)
+        stack = side.stack(context, plan, x)
         if phase == "attention":
             stack.attention(heads=1)
+        elif phase == "project":
+            context.create(stack.mix, high=True)
+            stack.project()
         else:
-            if phase == "project":
-                context.create(stack.mix, high=True)
-            getattr(stack, phase)()
+            stack.mlp()
 
 
 def compile_graph(graph: Graph, machine: Machine) -> Program:
@@ -215,10 +215,8 @@ def compile_graph(graph: Graph, machine: Machine) -> Program:
 
 def memory_image(graph: Graph, program: Program, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """DRAM before the program runs: constants and the picture uint8 [H, W, 3]."""
-    compiler = Compiler(graph, program.machine)
-    compiler.program()
     memory = np.zeros(program.dram_bytes, np.uint8)
-    for address, content in compiler.layout.writers:
+    for address, content in Compiler(graph, program.machine).layout.writers:
         piece = content()
         memory[address : address + piece.size] = piece
     config = graph.config

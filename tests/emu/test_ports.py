@@ -24,28 +24,13 @@ from emu.isa import (
     Unit,
     Wait,
 )
-from emu.machine import SLOT_CHANNELS, Machine
+from emu.machine import SLOT_CHANNELS
 from emu.ports import ProgramError, bank_mask, check_program, check_waits
 from emu.program import Program, Region, Segment
+from tests.emu.machines import MACHINE
 
 Queues = Mapping[Unit, Sequence[Instruction]]
 
-MACHINE = Machine(
-    name="test",
-    clock_mhz=800,
-    lanes=32,
-    depth=32,
-    accumulator_rows=512,
-    shiftmax_lanes=16,
-    layernorm_lanes=16,
-    gelu_lanes=16,
-    elementwise_lanes=32,
-    banks=112,
-    bank_kib=32,
-    stationary_kib=256,
-    memory_width=16,
-    memory_latency=100,
-)
 BANK = MACHINE.bank_bytes
 REGIONS = (
     Region("weights", 0, 0x10000, "weights"),

@@ -16,25 +16,10 @@ from emu.machine import Machine
 from emu.program import Program, Segment
 from emu.timing import ProgramError, Timeline, simulate_program
 from model.errors import InputError
+from tests.emu.machines import MACHINE
 
 Queues = Mapping[Unit, Sequence[Instruction]]
 
-MACHINE = Machine(
-    name="test",
-    clock_mhz=800,
-    lanes=32,
-    depth=32,
-    accumulator_rows=512,
-    shiftmax_lanes=16,
-    layernorm_lanes=16,
-    gelu_lanes=16,
-    elementwise_lanes=32,
-    banks=112,
-    bank_kib=32,
-    stationary_kib=256,
-    memory_width=16,
-    memory_latency=100,
-)
 LOAD = Load(0, Space.SCRATCHPAD, 0, 96)  # 4 + 100 + 6 = 110 cycles
 STORE = Store(0, 0, 16)  # 105 cycles
 MATMUL = Matmul(0, 0, 0, 100, 32, 32, 0, 0, 0)  # 4 + 32 + 100 + 100 + 16 = 252 cycles

@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 from model.errors import InputError
 from model.segmenter import SegmenterConfig, load_checkpoint, load_encoder, save_checkpoint
 from model.segmenter.published import resize_position
+from tests.model.segmenter.layouts import block, linear, norm, refused, vit_shapes
 
 NET = {
     "backbone": "vit_tiny_patch16_384",
@@ -32,41 +33,6 @@ NET = {
     "normalization": "deit",
     "patch_size": 16,
 }
-
-
-def refused(message):
-    return pytest.raises(InputError, match=f"^{re.escape(message)}$")
-
-
-def linear(name, inputs, outputs):
-    return {f"{name}.weight": (outputs, inputs), f"{name}.bias": (outputs,)}
-
-
-def norm(name, width):
-    return {f"{name}.weight": (width,), f"{name}.bias": (width,)}
-
-
-def block(name, width):
-    return {
-        **norm(f"{name}.norm1", width),
-        **norm(f"{name}.norm2", width),
-        **linear(f"{name}.attn.qkv", width, 3 * width),
-        **linear(f"{name}.attn.proj", width, width),
-        **linear(f"{name}.mlp.fc1", width, 4 * width),
-        **linear(f"{name}.mlp.fc2", 4 * width, width),
-    }
-
-
-def vit_shapes(width, layers, patch, patches, head=1000):
-    shapes = {
-        "cls_token": (1, 1, width),
-        "pos_embed": (1, 1 + patches, width),
-        "patch_embed.proj.weight": (width, 3, patch, patch),
-        "patch_embed.proj.bias": (width,),
-    }
-    for i in range(layers):
-        shapes.update(block(f"blocks.{i}", width))
-    return {**shapes, **norm("norm", width), **linear("head", width, head)}
 
 
 def published_shapes(net):
