@@ -1,9 +1,16 @@
 """How long every instruction takes: the closed forms of docs/machine.md, section 6, once.
 
-The constants are latencies of the hardware's pipelines; the RTL's benches import them from here.
+A row unit's `*_unit` function counts from the cycle in which the unit accepts its command to the one
+in which its last result leaves, when inputs are always there and results always taken; the RTL's
+benches measure just that. An instruction adds fetching and the way through the scratchpad.
 """
 
 from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
 
 from emu.isa import (
     Argmax,
@@ -24,18 +31,25 @@ from emu.machine import Machine
 
 ISSUE = 4
 """Fetch and decode, before an instruction's first access."""
-ARRAY_PIPELINE = 16
-"""From the last row of x to its last output: adder tree, accumulator, requantization."""
-DIVIDE = 16
-"""One quotient: Shiftmax divides once per row, GELU's dividers are pipelined."""
-ROOT = 22
-"""One square root, LayerNorm's once per row."""
-ROW_PIPELINE = 12
-"""Stages of a row unit behind its last element."""
-ELEMENT_PIPELINE = 8
-"""Stages of the elementwise unit behind its last element."""
+ACCESS = 6
+"""From an address to the unit, and from the unit's result to where the next instruction reads it."""
 WAIT = 1
 """A WAIT that is met takes this long."""
+REQUANTIZE_PIPELINE = 10
+"""One lane of requantization and the buffers around it."""
+DIVIDE = 16
+"""One quotient of up to 48 bits: once per row in Shiftmax and LayerNorm, pipelined in GELU."""
+ROOT = 22
+"""One square root; rows of LayerNorm follow each other no faster."""
+ARRAY_PIPELINE = 6
+"""MAC array: from the last row of x to its accumulators."""
+SHIFTMAX_PIPELINE = 29
+LAYERNORM_PIPELINE = 78
+"""With the mean, the root and the reciprocal, one after the other."""
+GELU_PIPELINE = 28
+RESIDUAL_PIPELINE = 10
+ARGMAX_PIPELINE = 8
+EXPAND_PIPELINE = 7
 
 
 def ceil_div(a: int, b: int) -> int:
@@ -60,37 +74,113 @@ def pairs_per_cycle(lanes: int, machine: Machine) -> int:
 
 
 def bytes_per_cycle(machine: Machine) -> int:
-    """What LOAD and STORE move: the memory port's width, or a bank port's where that is less."""
-    return min(machine.memory_width, machine.word)
+    """What LOAD and STORE move: the memory port's width, or half of a bank's port where that is less,
+    because a word of the bus may begin anywhere in the scratchpad's 16 bytes."""
+    return min(machine.memory_width, machine.word // 2)
+
+
+def bus_words(instruction: Load | Store, machine: Machine) -> int:
+    """Words of the bus that the pieces of a transfer touch: the cycles that their data take.
+
+    A piece that does not begin at a word's border may touch one more than its bytes fill. The base
+    register is a multiple of the port's width and does not matter.
+    """
+    width = bytes_per_cycle(machine)
+    first = instruction.dram % width
+    starts = np.add.outer(
+        _offsets(instruction.dram_stride1, instruction.count1, width),
+        _offsets(instruction.dram_stride2, instruction.count2, width),
+    )
+    pieces = np.multiply.outer(
+        _repeats(instruction.dram_stride1, instruction.count1, width),
+        _repeats(instruction.dram_stride2, instruction.count2, width),
+    )
+    words = ((first + starts) % width + instruction.size + width - 1) // width
+    return int((words * pieces).sum())
+
+
+def _period(stride: int, count: int, width: int) -> int:
+    """How many pieces begin differently within a word before they repeat."""
+    return min(count, width // math.gcd(stride, width))
+
+
+def _offsets(stride: int, count: int, width: int) -> NDArray[np.int64]:
+    return np.arange(_period(stride, count, width), dtype=np.int64) * stride % width
+
+
+def _repeats(stride: int, count: int, width: int) -> NDArray[np.int64]:
+    period = _period(stride, count, width)
+    return (count - np.arange(period, dtype=np.int64) + period - 1) // period
+
+
+def mac_array_unit(rows: int, tile_count: int, tile: int) -> int:
+    """Load the first tile, stream the rows past every tile while the next one loads, drain the rows."""
+    return tile + tile_count * max(rows, tile) + rows + ARRAY_PIPELINE
+
+
+def requantize_unit(rows: int) -> int:
+    """One vector per cycle."""
+    return rows + REQUANTIZE_PIPELINE
+
+
+def shiftmax_unit(rows: int, length: int, lanes: int) -> int:
+    """Maximum, exponentials, products: a pass each. Rows start a pass or a quotient apart."""
+    beats = ceil_div(length, lanes)
+    return (rows - 1) * max(beats, DIVIDE) + 3 * beats + DIVIDE + SHIFTMAX_PIPELINE
+
+
+def layernorm_unit(rows: int, length: int, lanes: int) -> int:
+    """Sums and products of a row take a pass each; rows start a pass or a root apart."""
+    beats = ceil_div(length, lanes)
+    return (rows - 1) * max(beats, ROOT) + 2 * beats + LAYERNORM_PIPELINE
+
+
+def gelu_unit(rows: int, length: int, lanes: int) -> int:
+    """Maximum and products of a row take a pass each."""
+    return (rows + 1) * ceil_div(length, lanes) + DIVIDE + GELU_PIPELINE
+
+
+def residual_unit(rows: int, length: int, lanes: int) -> int:
+    """One pass; RESIDUAL, and LOOKUP, which takes as long."""
+    return rows * ceil_div(length, lanes) + RESIDUAL_PIPELINE
+
+
+def argmax_unit(rows: int, length: int, lanes: int) -> int:
+    """One pass, one label per row."""
+    return rows * ceil_div(length, lanes) + ARGMAX_PIPELINE
+
+
+def expand_unit(rows: int, length: int, factor: int, lanes: int) -> int:
+    """As many passes as labels leave."""
+    return rows * ceil_div(length * factor, lanes) + EXPAND_PIPELINE
 
 
 def cycles(instruction: Instruction, machine: Machine) -> int:
     """Cycles from the start of an instruction to its completion; a WAIT's are those when it is met."""
+    if isinstance(instruction, Wait):
+        return WAIT
+    return ISSUE + _work(instruction, machine)
+
+
+def _work(instruction: Instruction, machine: Machine) -> int:
+    elementwise = pairs_per_cycle(machine.elementwise_lanes, machine)
     match instruction:
-        case Wait():
-            return WAIT
         case Load() | Store():
-            beats = ceil_div(instruction.size, bytes_per_cycle(machine))
-            return ISSUE + machine.memory_latency + instruction.count1 * instruction.count2 * beats
-        case Matmul():
-            tile = tile_rows(instruction.layout, machine)
-            streamed = tiles(instruction, machine) * max(instruction.m, tile)
-            return ISSUE + tile + streamed + instruction.m + ARRAY_PIPELINE
-        case Shiftmax():
-            row = max(
-                ceil_div(instruction.length, pairs_per_cycle(machine.shiftmax_lanes, machine)), DIVIDE
-            )
-            return ISSUE + (instruction.rows + 2) * row + ROW_PIPELINE
-        case Layernorm():
-            row = max(ceil_div(instruction.length, pairs_per_cycle(machine.layernorm_lanes, machine)), ROOT)
-            return ISSUE + (instruction.rows + 3) * row + ROW_PIPELINE
-        case Gelu():
-            row = ceil_div(instruction.length, min(machine.gelu_lanes, machine.word))
-            return ISSUE + (instruction.rows + 1) * row + DIVIDE + ROW_PIPELINE
-        case Residual() | Lookup() | Argmax():
-            row = ceil_div(instruction.length, pairs_per_cycle(machine.elementwise_lanes, machine))
-            return ISSUE + instruction.rows * row + ELEMENT_PIPELINE
-        case Expand():
-            lanes = pairs_per_cycle(machine.elementwise_lanes, machine)
-            row = ceil_div(instruction.length * instruction.factor, lanes)
-            return ISSUE + instruction.rows * row + ELEMENT_PIPELINE
+            return machine.memory_latency + bus_words(instruction, machine)
+        case Matmul(m=m, layout=layout):
+            array = mac_array_unit(m, tiles(instruction, machine), tile_rows(layout, machine))
+            return array + REQUANTIZE_PIPELINE + ACCESS
+        case Shiftmax(rows=rows, length=length):
+            return shiftmax_unit(rows, length, pairs_per_cycle(machine.shiftmax_lanes, machine)) + ACCESS
+        case Layernorm(rows=rows, length=length):
+            return layernorm_unit(rows, length, pairs_per_cycle(machine.layernorm_lanes, machine)) + ACCESS
+        case Gelu(rows=rows, length=length):
+            return gelu_unit(rows, length, min(machine.gelu_lanes, machine.word)) + ACCESS
+        case Residual(rows=rows, length=length) | Lookup(rows=rows, length=length):
+            return residual_unit(rows, length, elementwise) + ACCESS
+        case Argmax(rows=rows, length=length):
+            return argmax_unit(rows, length, elementwise) + ACCESS
+        case Expand(rows=rows, length=length, factor=factor):
+            return expand_unit(rows, length, factor, elementwise) + ACCESS
+        case _:
+            raise TypeError(f"{instruction} has no duration")

@@ -57,12 +57,15 @@ KEYS: tuple[tuple[str, str, Range | None], ...] = (
     ("units.layernorm_lanes", "layernorm_lanes", _LANES),
     ("units.gelu_lanes", "gelu_lanes", _LANES),
     ("units.elementwise_lanes", "elementwise_lanes", _LANES),
+    ("units.row_length", "row_length", Range(1024, 65535)),
     ("scratchpad.banks", "banks", Range(8, 1024)),
     ("scratchpad.bank_kib", "bank_kib", Range(1, 1024)),
     ("stationary.kib", "stationary_kib", Range(2, 65536, "even")),
     ("memory.width_bytes", "memory_width", Range(1, 1024, "power of two")),
     ("memory.latency", "memory_latency", Range(1, 10000)),
 )
+# Keys that a file may leave out.
+DEFAULTS: dict[str, int] = {"units.row_length": 8192}
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,7 @@ class Machine:
     stationary_kib: int
     memory_width: int
     memory_latency: int
+    row_length: int = DEFAULTS["units.row_length"]
 
     def __post_init__(self) -> None:
         for key, field, allowed in KEYS:
@@ -95,8 +99,8 @@ class Machine:
 
     @property
     def word(self) -> int:
-        """Bytes W of a scratchpad port."""
-        return 2 * max(self.lanes, self.depth)
+        """Bytes W of a scratchpad port: at least two lines of 16."""
+        return max(32, 2 * max(self.lanes, self.depth))
 
     @property
     def bank_bytes(self) -> int:
@@ -146,7 +150,7 @@ class Machine:
     @classmethod
     def from_document(cls, document: dict[str, Any], where: str) -> Machine:
         """The machine of nested tables, as TOML gives them; errors name `where` they came from."""
-        found = _flatten(document)
+        found = DEFAULTS | _flatten(document)
         known = [key for key, _, _ in KEYS]
         if unknown := [key for key in found if key not in known]:
             raise InputError(f"{where}: unknown key {', '.join(unknown)}; known are {', '.join(known)}")

@@ -16,7 +16,20 @@ import numpy as np
 
 from emu.access import Access, accesses, space_bytes
 from emu.history import SPILLED, histories
-from emu.isa import Argmax, Expand, Instruction, Load, Matmul, Residual, Shiftmax, Space, Store, Unit, Wait
+from emu.isa import (
+    Argmax,
+    Expand,
+    Gelu,
+    Instruction,
+    Load,
+    Matmul,
+    Residual,
+    Shiftmax,
+    Space,
+    Store,
+    Unit,
+    Wait,
+)
 from emu.machine import Machine
 from emu.program import Program, Segment
 from emu.timing import ProgramError, Timeline, simulate_program
@@ -26,7 +39,7 @@ __all__ = ["ProgramError", "bank_mask", "check_program", "check_waits"]
 ALIGNMENT = 16
 """Of matrices in the scratchpad; labels begin anywhere."""
 OTHER_TIMINGS: tuple[dict[str, Any], ...] = (
-    {"memory_latency": 1, "memory_width": 1024},
+    {"memory_latency": 1, "memory_width": 64},
     {"memory_latency": 3000},
     {"memory_width": 1},
     {"shiftmax_lanes": 1, "layernorm_lanes": 1, "gelu_lanes": 256, "elementwise_lanes": 256},
@@ -152,6 +165,10 @@ def _check_fields(machine: Machine, where: str, instruction: Instruction) -> Non
             )
     if isinstance(instruction, Matmul) and instruction.m > machine.accumulator_rows:
         raise ProgramError(f"{where}: M is {instruction.m}, at most {machine.accumulator_rows} is wanted")
+    if isinstance(instruction, Shiftmax | Gelu) and instruction.length > machine.row_length:
+        raise ProgramError(
+            f"{where}: a row has {instruction.length} elements, at most {machine.row_length} are wanted"
+        )
     if isinstance(instruction, Shiftmax) and not instruction.out8:
         source, _, target = accesses(instruction, machine)
         if source.low < target.high and target.low < source.high:

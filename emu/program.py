@@ -108,6 +108,7 @@ class Program:
                 raise InputError(f"{place}, inside 0..{self.dram_bytes} is wanted")
         for segment in self.segments:
             _check_segment(segment)
+            check_base(segment, self.machine)
 
     def save(self, path: str | Path) -> None:
         """Writes one file; an instruction without encoding or a place not writable raises InputError."""
@@ -132,6 +133,17 @@ class Program:
         except (ValueError, RecursionError) as error:
             raise InputError(f"{path}: the header is not JSON: {error}") from None
         return program
+
+
+def check_base(segment: Segment, machine: Machine) -> None:
+    """Raises InputError unless the base register always holds a multiple of the memory port's width:
+    else the words that a transfer touches would change from one iteration to the next."""
+    for name, value in (("base", segment.base), ("base_step", segment.base_step)):
+        if value % machine.memory_width:
+            raise InputError(
+                f"segment {segment.name}: {name} is {value}, a multiple of memory.width_bytes"
+                f" = {machine.memory_width} is wanted"
+            )
 
 
 def _check_segment(segment: Segment) -> None:

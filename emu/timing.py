@@ -19,7 +19,7 @@ from emu import duration
 from emu.isa import Unit, Wait
 from emu.layers import Layer, layers_of
 from emu.machine import Machine
-from emu.program import Program, Segment
+from emu.program import Program, Segment, check_base
 from model.errors import InputError
 
 Cycles = NDArray[np.int64]
@@ -137,6 +137,7 @@ class _Plan:
 
     @classmethod
     def of(cls, segment: Segment, machine: Machine) -> _Plan:
+        check_base(segment, machine)
         waits: list[tuple[int, int]] = []
         codes: list[list[int]] = []
         durations = []

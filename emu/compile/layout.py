@@ -19,7 +19,7 @@ from model.integer.graph import IMAGE, Graph, Node
 Bytes = NDArray[np.uint8]
 
 ALIGNMENT = 64
-"""Of everything in DRAM, in bytes."""
+"""Of everything in DRAM, in bytes; a word of the memory port where that is wider."""
 
 FORMS = ("shift", "lambda-shift", "lambda-shift-elem")
 
@@ -56,7 +56,7 @@ class Layout:
         self.regions.append(Region(name, address, size, kind))
         if content is not None:
             self.writers.append((address, content))
-        self.size = padded(address + size, ALIGNMENT)
+        self.size = padded(address + size, max(ALIGNMENT, self.machine.memory_width))
         return address
 
     def array(self, name: str, kind: str = "constants") -> int:

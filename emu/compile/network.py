@@ -77,6 +77,13 @@ class Compiler:
             raise InputError(
                 f"LayerNorm rows of {wide} do not fit: the machine's constants hold {SLOT_CHANNELS}"
             )
+        longest = max(
+            self.config.patches + max(1, self.config.classes), self.config.embed * self.config.mlp_ratio
+        )
+        if longest > machine.row_length:
+            raise InputError(
+                f"rows of {longest} do not fit: units.row_length (Shiftmax, GELU) is {machine.row_length}"
+            )
         self.addresses = self._place()
         patches = self.config.patches
         self.encoder = self._side("encoder", self.config.layers, patches + 1)

@@ -29,7 +29,8 @@ FORMS = tuple(GELU_FORMS)
 
 
 def shiftmax(memories: Memories, op: Shiftmax) -> None:
-    positive(op, "rows", "length")
+    positive(op, "rows")
+    positive(op, "length", high=memories.machine.row_length)
     if not op.out8 and op.source == op.target:
         raise InstructionError(
             FIELD, f"target is {op.target:#x} like the source, another place is wanted for 16 bits"
@@ -61,7 +62,8 @@ def layernorm(memories: Memories, op: Layernorm) -> None:
 
 
 def gelu(memories: Memories, op: Gelu) -> None:
-    positive(op, "rows", "length")
+    positive(op, "rows")
+    positive(op, "length", high=memories.machine.row_length)
     source, target = _rows(memories, op, np.int8, np.int8)
     b, c, form, i0 = memories.parameter(op.param, GELU)
     check("shift c", c, 0, MAX_SHIFT)

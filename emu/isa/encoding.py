@@ -180,6 +180,11 @@ def _known(opcode: int, fields: tuple[Field, ...]) -> tuple[int, ...]:
 _KNOWN = {opcode: _known(opcode, fields) for opcode, (_, fields) in OPCODES.items()}
 
 
+def known_bits(opcode: int) -> tuple[tuple[int, ...], int, int]:
+    """Per word the bits that mean something, and of w0 the bits that the opcode fixes: value and mask."""
+    return _KNOWN[opcode], _FIXED.get(opcode, 0), _FIXED_MASK.get(opcode, 0)
+
+
 def encode(instruction: Instruction) -> bytes:
     """The 32 bytes of an instruction; a field out of its range raises InputError."""
     opcode = OPCODE[type(instruction)]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import emu.machine
-from emu.machine import KEYS, PRESETS, Machine, Range
+from emu.machine import DEFAULTS, KEYS, PRESETS, Machine, Range
 from model.errors import InputError
 
 FOLDER = Path(emu.machine.__file__).parent / "presets"
@@ -136,9 +136,17 @@ def test_name_is_a_text(tmp_path, value):
     )
 
 
-@pytest.mark.parametrize("key", [key for key, _, _ in KEYS])
+@pytest.mark.parametrize("key", [key for key, _, _ in KEYS if key not in DEFAULTS])
 def test_missing_keys_are_named(tmp_path, key):
     assert refused(tmp_path, changed(key, None)) == f"missing key {key}"
+
+
+@pytest.mark.parametrize("key", DEFAULTS)
+def test_keys_that_may_be_left_out(tmp_path, key):
+    path = tmp_path / "machine.toml"
+    path.write_text(changed(key, None))
+    field = next(field for name, field, _ in KEYS if name == key)
+    assert getattr(Machine.load(path), field) == DEFAULTS[key]
 
 
 def test_a_missing_table_names_its_keys(tmp_path):
