@@ -1,0 +1,118 @@
+"""The units by name, each made from a machine description."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from emu.duration import pairs_per_cycle
+from emu.machine import Machine
+from hw.affine import Affine
+from hw.argmax import Argmax
+from hw.expand import Expand
+from hw.layernorm import Layernorm
+from hw.mac_array import MacArray
+from hw.requantize import Requantizer
+from hw.residual import Residual
+from hw.shift_exp import ShiftExpVector
+from hw.shiftgelu import Shiftgelu
+from hw.shiftgelu_table import ShiftgeluTable
+from hw.shiftmax import Shiftmax
+from hw.stream import Core, Unit
+from hw.upsample import Upsample
+from model.errors import InputError
+
+
+@dataclass(frozen=True)
+class UnitKind:
+    """What a unit does, in a line, and how its core is made for a machine."""
+
+    purpose: str
+    core: Callable[[Machine], Core]
+
+
+def _gelu_lanes(machine: Machine) -> int:
+    return min(machine.gelu_lanes, machine.word)
+
+
+def _elementwise_lanes(machine: Machine) -> int:
+    return pairs_per_cycle(machine.elementwise_lanes, machine)
+
+
+def _shiftmax_lanes(machine: Machine) -> int:
+    return pairs_per_cycle(machine.shiftmax_lanes, machine)
+
+
+def _layernorm_lanes(machine: Machine) -> int:
+    return pairs_per_cycle(machine.layernorm_lanes, machine)
+
+
+UNITS: dict[str, UnitKind] = {
+    "mac_array": UnitKind(
+        "int8 products, int8 or int16 activations, int32 accumulators",
+        lambda machine: MacArray(
+            lanes=machine.lanes, depth=machine.depth, accumulator_rows=machine.accumulator_rows
+        ),
+    ),
+    "requantize": UnitKind(
+        "accumulators to int8 or int16, 32-bit multipliers",
+        lambda machine: Requantizer(lanes=machine.lanes, multiplier_bits=32),
+    ),
+    "requantize16": UnitKind(
+        "accumulators to int8 or int16, 16-bit multipliers",
+        lambda machine: Requantizer(lanes=machine.lanes, multiplier_bits=16),
+    ),
+    "residual": UnitKind(
+        "sum of two int16 tensors at a new scale",
+        lambda machine: Residual(lanes=_elementwise_lanes(machine)),
+    ),
+    "affine": UnitKind(
+        "LayerNorm's scale and shift by channel",
+        lambda machine: Affine(lanes=_layernorm_lanes(machine)),
+    ),
+    "shift_exp": UnitKind(
+        "exponentials by shifts",
+        lambda machine: ShiftExpVector(lanes=_shiftmax_lanes(machine)),
+    ),
+    "shiftmax": UnitKind(
+        "softmax of int8 rows",
+        lambda machine: Shiftmax(lanes=_shiftmax_lanes(machine), max_length=machine.row_length),
+    ),
+    "shiftgelu": UnitKind(
+        "GELU of int8 rows in its three forms",
+        lambda machine: Shiftgelu(lanes=_gelu_lanes(machine), max_length=machine.row_length),
+    ),
+    "shiftgelu_table": UnitKind(
+        "GELU of int8 elements by a table that the host fills",
+        lambda machine: ShiftgeluTable(lanes=_gelu_lanes(machine)),
+    ),
+    "layernorm": UnitKind(
+        "LayerNorm of int16 rows",
+        lambda machine: Layernorm(lanes=_layernorm_lanes(machine)),
+    ),
+    "argmax": UnitKind(
+        "index of the first maximum of a row",
+        lambda machine: Argmax(lanes=_elementwise_lanes(machine)),
+    ),
+    "expand": UnitKind(
+        "labels repeated along a row",
+        lambda machine: Expand(lanes=_elementwise_lanes(machine)),
+    ),
+    "upsample": UnitKind(
+        "class scores of patches to the label of every pixel",
+        lambda machine: Upsample(lanes=_elementwise_lanes(machine)),
+    ),
+}
+
+
+def unit_names(wanted: list[str]) -> list[str]:
+    """The units asked for, in the order of UNITS; none or `all` are all. InputError for another name."""
+    if unknown := [name for name in wanted if name not in UNITS and name != "all"]:
+        raise InputError(f"unknown unit {', '.join(unknown)}; known are {', '.join(UNITS)} and all")
+    everything = not wanted or "all" in wanted
+    return [name for name in UNITS if everything or name in wanted]
+
+
+def make_unit(name: str, machine: Machine) -> Unit:
+    """A unit with its streams."""
+    return Unit(UNITS[name].core(machine))

