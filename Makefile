@@ -7,11 +7,11 @@ BIN := .venv/bin
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint venv clean
+.PHONY: help demo test lint formal mutation venv clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1:/p' Makefile | while IFS=: read -r name text; do \
-		printf '  make %-6s %s\n' "$$name" "$$text"; done
+		printf '  make %-8s %s\n' "$$name" "$$text"; done
 
 demo: ## segment the pictures in pictures/ with integers only; masks and overlays go to demo/
 	@tools/make-venv.sh
@@ -27,9 +27,17 @@ lint: ## check style, format and types
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 
+formal: ## prove properties of the RTL; some take minutes
+	@tools/make-venv.sh dev
+	@$(BIN)/python -m sim.formal
+
+mutation: ## score the benches of the RTL by the mutants that they kill; takes an hour, goes on where it stopped
+	@tools/make-venv.sh dev
+	@$(BIN)/python -m tools.mutate
+
 venv: ## make or update .venv with all that the targets above need
 	@tools/make-venv.sh dev
 
 clean: ## remove everything that was made here, .venv included
-	@rm -rf .venv .venv-unfinished demo build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf mutation.json waves .venv .venv-unfinished demo build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find . -name .git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -26,9 +26,14 @@ from cli.run import run
 from cli.simulate import simulate
 from cli.traffic import traffic
 from cli.train import train
+from cli.vectors import vectors
+from cli.verify import verify
+from cli.verilog import verilog
 from model.errors import InputError
 
-COMMANDS: tuple[Callable[..., None], ...] = (run, quantize, simulate, traffic, train, evaluate, export)
+COMMANDS: tuple[Callable[..., None], ...] = (
+    run, quantize, simulate, traffic, verify, vectors, verilog, train, evaluate, export,
+)  # fmt: skip
 """The commands in the order of `intarsia --help`; `rtl_run` becomes `rtl-run`."""
 
 BAD_INPUT = 2

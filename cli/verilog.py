@@ -1,0 +1,104 @@
+"""`intarsia verilog`: the hardware as Verilog, with its area and speed."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from cli.output import Json, emit_json, progress, results
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from sim.synthesis import Area, Speed
+
+    Measured = tuple[Area, Speed | None]
+
+
+def verilog(
+    out: Annotated[Path, typer.Option(help="Folder for NAME.v of every unit.", metavar="DIR")],
+    unit: Annotated[
+        list[str] | None, typer.Option(help="A unit, or all; may be given again; default: all.")
+    ] = None,
+    machine: Annotated[
+        str, typer.Option(help="Whose units: edge, mobile, server or a file.", metavar="PRESET|FILE.toml")
+    ] = "edge",
+    stats: Annotated[
+        bool,
+        typer.Option(
+            "--stats", help="Synthesize for an ECP5-85F and place: area and speed. Takes minutes."
+        ),
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Write the units' Verilog: lint-clean, for any simulator and synthesis.
+
+    Example: intarsia verilog --unit shiftmax --machine mobile --out rtl
+    """
+    from emu.machine import Machine
+    from hw.units import make_unit, unit_names
+    from hw.verilog import write_verilog
+    from model.files import output_folder
+
+    description = Machine.load(machine)
+    names = unit_names(unit or [])
+    folder = output_folder(out)
+    with progress(json=json) as bar:
+        for name in bar.track(names, description="writing"):
+            write_verilog({name: make_unit(name, description)}, folder)
+        measured = _measured(names, folder, bar) if stats else {}
+    if json:
+        emit_json(
+            {"machine": description.name, "units": [_entry(n, folder, measured.get(n)) for n in names]}
+        )
+        return
+    if stats:
+        _print(measured)
+    results.print(f"{len(names)} files in {folder}")
+
+
+def _measured(names: list[str], folder: Path, bar: "Progress") -> "dict[str, Measured]":
+    import os
+    from concurrent.futures import ThreadPoolExecutor
+
+    from sim.runner import SimulatorError
+    from sim.synthesis import area, speed
+
+    def measure(name: str) -> "Measured":
+        text = (folder / f"{name}.v").read_text()
+        cells = area(text, name)
+        try:
+            found: Measured = cells, speed(text, name)
+        except SimulatorError:  # larger than the device
+            found = cells, None
+        bar.update(task, advance=1, description=f"{name} placed")
+        return found
+
+    task = bar.add_task("synthesizing and placing", total=len(names))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return dict(zip(names, pool.map(measure, names), strict=True))
+
+
+def _entry(name: str, folder: Path, measured: "Measured | None") -> dict[str, object]:
+    entry: dict[str, object] = {"name": name, "file": folder / f"{name}.v"}
+    if measured is not None:
+        area, speed = measured
+        entry |= {
+            "area": vars(area),
+            "fmax_mhz": speed and speed.mhz,
+            "critical_path": speed and speed.path,
+        }
+    return entry
+
+
+def _print(measured: "dict[str, Measured]") -> None:
+    table = Table(box=None, pad_edge=False)
+    for column in ("unit", "LUT4", "FF", "DSP", "BRAM", "generic cells", "fmax MHz", "limited by"):
+        table.add_column(column, justify="left" if column in ("unit", "limited by") else "right")
+    for name, (area, speed) in measured.items():
+        table.add_row(
+            name, f"{area.lut:,}", f"{area.ff:,}", str(area.dsp), str(area.bram), f"{area.gates:,}",
+            f"{speed.mhz:.0f}" if speed else "-", speed.path if speed else "does not fit into an ECP5-85F",
+        )  # fmt: skip
+    results.print(table)

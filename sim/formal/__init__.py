@@ -1,0 +1,5 @@
+"""Formal proofs about the RTL, by Yosys' SymbiYosys and Yices: what docs/formal.md lists.
+
+`proof` runs one, `prove` names them all; the other modules hold the properties by subject, one class
+each, whose docstring says what is proven and how. `python -m sim.formal` proves everything.
+"""

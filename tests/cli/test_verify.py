@@ -1,0 +1,90 @@
+"""`intarsia verify`: its report, its exit code, and one unit really played."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cli.main import main
+from sim.verify import Result
+
+GOOD = Result("argmax", 500, 900, 0, 4, (), ())
+BAD = Result("expand", 600, 800, 2, 4, ("factor 1",), ("tie: beat 3, lane 0 is 1, not 2 (cycle 9)",))
+
+
+@pytest.fixture
+def played(monkeypatch):
+    """Results without a simulator, the last unit first; returns what was asked for."""
+    asked = []
+
+    def verify_units(names, machine, vectors, seed, waves, workers):
+        asked.append((names, machine.name, vectors, seed, waves))
+        yield from (result for result in (BAD, GOOD) if result.name in names)
+
+    monkeypatch.setattr("sim.verify.verify_units", verify_units)
+    return asked
+
+
+def test_json_has_the_public_keys(capsys, played):
+    options = ("--vectors", "7", "--seed", "2", "--machine", "mobile", "--json")
+    assert main(["verify", "expand", "argmax", *options]) == 1
+    report = json.loads(capsys.readouterr().out)
+    assert [unit["name"] for unit in report["units"]] == ["argmax", "expand"]
+    good, bad = report["units"]
+    assert good["coverage"] == 1
+    assert {key: bad[key] for key in ("vectors", "cycles", "mismatches", "coverage", "missed_bins")} == {
+        "vectors": 600, "cycles": 800, "mismatches": 2, "coverage": 0.75, "missed_bins": ["factor 1"],
+    }  # fmt: skip
+    assert report["ok"] is False
+    assert played == [(["argmax", "expand"], "mobile", 7, 2, None)]
+
+
+def test_success_is_0(capsys, played):
+    assert main(["verify", "argmax"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert "4/4 bins" in printed.out
+
+
+def test_what_is_wrong_is_printed(capsys, played):
+    assert main(["verify", "argmax", "expand"]) == 1
+    printed = capsys.readouterr().out
+    assert "expand: tie: beat 3, lane 0 is 1, not 2 (cycle 9)" in printed
+    assert "expand: not covered: factor 1" in printed
+
+
+def test_waves_go_to_their_folder(capsys, played, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["verify", "argmax", "--waves"]) == 0
+    assert (tmp_path / "waves").is_dir()
+    assert played[0][-1] == Path("waves")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("softmax", "argmax"), "unknown unit softmax; known are mac_array, "),
+        (("argmax", "--machine", "laptop"), "neither a preset"),
+        (("--vectors", "0"), "'--vectors'"),
+        (("--seed", "-1"), "'--seed'"),
+    ],
+)
+def test_refusals(capsys, played, arguments, message):
+    assert main(["verify", *arguments]) == 2
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err.count("\n")) == ("", 1)
+    assert message in printed.err
+    assert not played
+
+
+def test_a_unit_in_the_simulator(capsys):
+    assert main(["verify", "argmax", "--vectors", "100", "--json"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    report = json.loads(printed.out)
+    (unit,) = report["units"]
+    assert report["ok"] is True
+    assert (unit["mismatches"], unit["coverage"], unit["faults"]) == (0, 1, [])
+    assert unit["vectors"] > 100

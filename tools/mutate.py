@@ -1,0 +1,55 @@
+"""Scores every bench, or those named, by the mutants that it kills: `make mutation`.
+
+Prints a table and writes mutation.json; a unit that is already in that file is not done again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from cli.output import progress, results
+from emu.machine import Machine
+from hw.units import unit_names
+from model.files import replacing
+from sim.mutation import Score, score
+
+MUTANTS = 140
+SEED = 1
+RESULTS = Path("mutation.json")
+
+
+def main(wanted: list[str]) -> None:
+    done: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    names = unit_names(wanted)
+    machine = Machine.load("tests/hw/small.toml")
+    with progress() as bar:
+        for name in names:
+            if name in done:
+                continue
+            task = bar.add_task(name, total=MUTANTS)
+            for step in score(name, machine, MUTANTS, SEED, os.cpu_count() or 1):
+                if isinstance(step, Score):
+                    done[name] = asdict(step)
+                else:
+                    bar.update(task, completed=step)
+            with replacing(RESULTS) as path:
+                path.write_text(json.dumps(done, indent=1))
+            results.print(line(name, done[name]))
+    for name in names:
+        for survivor in done[name]["survivors"]:
+            results.print(f"{name}: survived: {survivor}")
+
+
+def line(name: str, entry: dict[str, Any]) -> str:
+    killed, survivors = entry["killed"], len(entry["survivors"])
+    share = killed / (killed + survivors)
+    return f"{name}: {killed} killed, {entry['equivalent']} equivalent, {survivors} survived: {share:.1%}"
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
