@@ -1,0 +1,80 @@
+"""Instructions as hardware sees them: the fields of emu.isa's table, cut out of 256 bits."""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import or_
+
+from amaranth.hdl import Const, Mux, Value
+
+from emu.isa import UNIT, Instruction, Unit, Wait
+from emu.isa.encoding import OPCODE, OPCODES, Field, known_bits
+
+INSTRUCTION_BITS = 256
+WORD_BITS = 32
+ILLEGAL_OPCODE = 1
+ILLEGAL_FIELD = 2
+
+
+def opcode(word: Value) -> Value:
+    """The lowest byte of an instruction."""
+    return word[:8]
+
+
+def is_kind(word: Value, kind: type[Instruction]) -> Value:
+    """Whether an instruction is of this kind."""
+    return opcode(word) == OPCODE[kind]
+
+
+def field(word: Value, kind: type[Instruction], name: str) -> Value:
+    """A field's value, in the units of `emu.isa`: strides in bytes."""
+    return _value(word, _fields(kind)[name])
+
+
+def illegal(word: Value, unit: Unit) -> Value:
+    """0, or the code of the error that this instruction is in the queue of `unit` (docs/machine.md, 8).
+
+    Opcode, unused bits and the ranges of single fields; what depends on the machine, its units see.
+    """
+    own = [kind for _, (kind, _) in OPCODES.items() if kind is Wait or UNIT[kind] == unit]
+    code: Value = Const(ILLEGAL_OPCODE, 2)
+    for kind in own:
+        code = Mux(is_kind(word, kind), Mux(_out_of_range(word, kind), ILLEGAL_FIELD, 0), code)
+    return code
+
+
+def _fields(kind: type[Instruction]) -> dict[str, Field]:
+    return {f.name: f for f in OPCODES[OPCODE[kind]][1]}
+
+
+def _raw(word: Value, f: Field) -> Value:
+    low = f.word * WORD_BITS + f.shift
+    bits = word[low : low + f.bits]
+    return bits.as_signed() if f.low < 0 else bits
+
+
+def _value(word: Value, f: Field) -> Value:
+    raw = _raw(word, f)
+    return raw << (f.scale.bit_length() - 1) if f.scale > 1 else raw
+
+
+def _out_of_range(word: Value, kind: type[Instruction]) -> Value:
+    bad = []
+    known, fixed, mask = known_bits(OPCODE[kind])
+    for number, bits in enumerate(known):
+        if unknown := ~bits & (1 << WORD_BITS) - 1:
+            part = word[number * WORD_BITS : (number + 1) * WORD_BITS]
+            bad.append((part & unknown) != 0)
+    if mask:
+        bad.append((word[:WORD_BITS] & mask) != fixed)
+    for f in _fields(kind).values():
+        raw = _raw(word, f)
+        low, high = f.low // f.scale, f.high // f.scale
+        smallest, largest = (
+            (-(1 << f.bits - 1), (1 << f.bits - 1) - 1) if f.low < 0 else (0, (1 << f.bits) - 1)
+        )
+        if low > smallest:
+            bad.append(raw < low)
+        if high < largest:
+            bad.append(raw > high)
+    return reduce(or_, bad, Const(0, 1))

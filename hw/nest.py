@@ -1,0 +1,76 @@
+"""Addresses of a nest of loops, one per cycle."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.hdl import Cat, Const, Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+ADDRESS_BITS = 32
+
+
+class Nest(wiring.Component):
+    """address = origin + sum over levels of index * step, the innermost level (0) fastest.
+
+    Parameters
+    ----------
+    count_bits : of every level's count, innermost first
+
+    Members
+    -------
+    origin : In(32);  step : In(32) per level, modulo 2**32;  count : In per level, at least 1
+    start : In(1), the next cycle shows the first address
+    next : In(1), go on to the one after it
+    valid : Out(1), an address is shown;  address : Out(32)
+    first, last : Out(1) per level, its index is the first, the last
+    index : Out per level
+
+    Timing: one address per cycle; one addition of 32 bits and a choice between two registers.
+    origin, step and count are held from `start` on.
+    """
+
+    def __init__(self, *, count_bits: tuple[int, ...]) -> None:
+        self.count_bits = count_bits
+        levels = len(count_bits)
+        members: dict[str, wiring.Member] = {
+            "origin": In(ADDRESS_BITS),
+            "step": In(ADDRESS_BITS).array(levels),
+            "start": In(1),
+            "next": In(1),
+            "valid": Out(1),
+            "address": Out(ADDRESS_BITS),
+            "first": Out(levels),
+            "last": Out(levels),
+        }
+        for level, bits in enumerate(count_bits):
+            members |= {f"count{level}": In(bits), f"index{level}": Out(bits)}
+        super().__init__(members)
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        levels = range(len(self.count_bits))
+        index = [getattr(self, f"index{k}") for k in levels]
+        count = [getattr(self, f"count{k}") for k in levels]
+        # Where the loop of each level stands, all levels inside it at their first index.
+        at = [Signal(ADDRESS_BITS, name=f"at{k}") for k in levels]
+        m.d.comb += [
+            self.address.eq(at[0]),
+            self.first.eq(Cat(i == 0 for i in index)),
+            self.last.eq(Cat(i == c - 1 for i, c in zip(index, count, strict=True))),
+        ]
+        with m.If(self.start):
+            m.d.sync += [self.valid.eq(1), *(a.eq(self.origin) for a in at), *(i.eq(0) for i in index)]
+        with m.Elif(self.valid & self.next):
+            inner: Any = Const(1)
+            for k in levels:
+                with m.If(inner & ~self.last[k]):
+                    step = at[k] + self.step[k]
+                    m.d.sync += [at[j].eq(step) for j in range(k + 1)]
+                    m.d.sync += index[k].eq(index[k] + 1)
+                    m.d.sync += [index[j].eq(0) for j in range(k)]
+                inner = inner & self.last[k]
+            with m.If(inner):
+                m.d.sync += self.valid.eq(0)
+        return m

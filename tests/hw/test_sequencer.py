@@ -1,0 +1,97 @@
+"""The sequencer against the emulator's timing: every instruction begins and ends in the same cycle."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.sim import Simulator
+from hypothesis import given, settings
+
+from emu.duration import cycles
+from emu.isa import Unit, Wait, decode, encode
+from emu.machine import Machine
+from emu.program import Program
+from emu.timing import simulate_program
+from hw.sequencer import DESCRIPTOR_WORDS, Sequencer
+from tests.emu.test_timing import programs
+
+DEPTH, SEGMENTS = 64, 4
+Spans = list[list[tuple[int, int]]]
+
+
+def descriptors(program: Program) -> list[list[int]]:
+    """The segment table's words; the queues stand one after the other in the program memories."""
+    first = [0] * len(Unit)
+    table = []
+    for segment in program.segments:
+        words = [segment.base, segment.base_step, segment.repeat]
+        for unit, queue in enumerate(segment.queues):
+            words += [first[unit], len(queue), sum(not isinstance(i, Wait) for i in queue)]
+            first[unit] += len(queue)
+        table.append(words)
+    return table
+
+
+def run(program: Program) -> tuple[Spans, int]:
+    """Start and end of every instruction by unit, and the cycles in all, with units that only take time."""
+    dut = Sequencer(depth=DEPTH, segments=SEGMENTS)
+    machine: Machine = program.machine
+    spans: Spans = [[] for _ in Unit]
+    total = 0
+
+    async def bench(ctx: Any) -> None:
+        nonlocal total
+        for number, words in enumerate(descriptors(program)):
+            for word, value in enumerate(words):
+                assert word < DESCRIPTOR_WORDS
+                ctx.set(dut.describe, 1)
+                ctx.set(dut.describe_segment, number)
+                ctx.set(dut.describe_word, word)
+                ctx.set(dut.describe_data, value)
+                await ctx.tick()
+        ctx.set(dut.describe, 0)
+        for unit in Unit:
+            instructions = [i for segment in program.segments for i in segment.queues[unit]]
+            for address, instruction in enumerate(instructions):
+                ctx.set(dut.write, 1)
+                ctx.set(dut.write_unit, int(unit))
+                ctx.set(dut.write_address, address)
+                ctx.set(dut.write_data, int.from_bytes(encode(instruction), "little"))
+                await ctx.tick()
+        ctx.set(dut.write, 0)
+        ctx.set(dut.segments, len(program.segments))
+        ctx.set(dut.start, 1)
+        await ctx.tick()
+        ctx.set(dut.start, 0)
+        left = [0] * len(Unit)
+        now = 0
+        while ctx.get(dut.running):
+            for unit in Unit:
+                if ctx.get(dut.unit[unit].start):
+                    assert left[unit] == 0
+                    word = ctx.get(dut.unit[unit].instruction)
+                    left[unit] = cycles(decode(word.to_bytes(32, "little")), machine)
+                    spans[unit].append((now, now + left[unit]))
+                ctx.set(dut.unit[unit].finishing, left[unit] == 1)
+                left[unit] = max(left[unit] - 1, 0)
+            assert ctx.get(dut.error) == 0
+            assert now < 20000
+            await ctx.tick()
+            now += 1
+        total = now
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-8)
+    simulator.add_testbench(bench)
+    simulator.run()
+    return spans, total
+
+
+@given(programs(rows=8, size=200, repeat=4))
+@settings(max_examples=12, deadline=None)
+def test_equals_the_emulator_to_the_cycle(program: Program) -> None:
+    timeline = simulate_program(program)
+    spans, total = run(program)
+    assert total == timeline.cycles
+    for unit in timeline.units:
+        assert spans[unit.unit] == list(zip(unit.start.tolist(), unit.end.tolist(), strict=True))
