@@ -145,19 +145,24 @@ class Schedule(wiring.Component):
         row = Signal(bits_for(max(self.accumulator_rows, self.lanes, self.depth) - 1))
         last_row = Signal(bits_for(self.accumulator_rows - 1))
         last_of_tile = Signal(range(max(self.lanes, self.depth)))
-        # Whether `row` is one of x's rows, one of the tile's.
+        # Whether `row` is one of x's rows, one of the tile's. What is wanted has registers of its own:
+        # it decides in the same cycle whether anything in the array moves.
         rows_on = Signal()
         tile_on = Signal()
-        # Tiles and outputs left, this one counted, and whether it is the last: registers, because
-        # what is wanted decides in the same cycle whether anything moves.
-        inner = Signal(16)
-        outer = Signal(16)
-        last_inner = Signal()
-        last_outer = Signal()
         first = Signal()
         high = Signal()
         bank = Signal()
         drain = Signal()
+        final = Signal()
+        # The slot to come: tiles of its output and outputs left, it counted; the first tile of one.
+        # A slot has at least 4 cycles, so `last_*` have long settled when it begins.
+        inner = Signal(16)
+        outer = Signal(16)
+        last_inner = Signal()
+        last_outer = Signal()
+        new_output = Signal()
+        m.d.sync += [last_inner.eq(inner == 1), last_outer.eq(outer == 1)]
+
         rows_end = Signal()
         tile_end = Signal()
         end = Signal()
@@ -174,13 +179,26 @@ class Schedule(wiring.Component):
             self.step.high.eq(high),
             self.step.drain.eq(drain & rows_on),
         ]
-        m.d.sync += [row.eq(row + 1), self.use.eq(end)]
+        m.d.sync += [row.eq(row + 1), self.use.eq(0)]
         with m.If(rows_end):
-            m.d.sync += rows_on.eq(0)
+            m.d.sync += [rows_on.eq(0), self.x_want.eq(0)]
         with m.If(tile_end):
-            m.d.sync += tile_on.eq(0)
-        with m.If(end):
-            m.d.sync += [row.eq(0), rows_on.eq(1), tile_on.eq(1)]
+            m.d.sync += [tile_on.eq(0), self.y_want.eq(0)]
+        slot = [
+            row.eq(0),
+            self.use.eq(1),
+            rows_on.eq(1),
+            tile_on.eq(1),
+            self.x_want.eq(1),
+            self.y_want.eq(~(last_inner & last_outer)),
+            final.eq(last_inner & last_outer),
+            first.eq(new_output),
+            high.eq(command.x16 & (new_output | ~high)),
+            bank.eq(bank ^ new_output),
+            new_output.eq(last_inner),
+            inner.eq(Mux(last_inner, command.inner, inner - 1)),
+            outer.eq(outer - last_inner),
+        ]
 
         with m.FSM():
             with m.State("IDLE"):
@@ -189,53 +207,28 @@ class Schedule(wiring.Component):
                     command.eq(self.command),
                     last_row.eq(self.command.rows - 1),
                     last_of_tile.eq(Mux(self.command.depth_major, self.depth - 1, self.lanes - 1)),
-                    row.eq(0),
-                    rows_on.eq(0),
-                    tile_on.eq(1),
                     inner.eq(self.command.inner),
                     outer.eq(self.command.outer),
-                    last_inner.eq(self.command.inner == 1),
-                    last_outer.eq(self.command.outer == 1),
-                    first.eq(1),
-                    high.eq(self.command.x16),
+                    new_output.eq(1),
                     drain.eq(0),
+                    row.eq(0),
+                    rows_on.eq(0),
+                    tile_on.eq(self.start),
+                    self.y_want.eq(self.start),
                 ]
                 with m.If(self.start):
                     m.next = "LOAD"
-            with m.State("LOAD"):
-                m.d.comb += self.y_want.eq(1)
-                with m.If(end):
-                    m.next = "SLOT"
-            with m.State("SLOT"):
-                m.d.comb += [
-                    self.x_want.eq(rows_on),
-                    self.y_want.eq(tile_on & ~(last_inner & last_outer)),
-                ]
-                with m.If(end):
-                    m.d.sync += [
-                        inner.eq(inner - 1),
-                        last_inner.eq(inner == 2),
-                        first.eq(0),
-                        high.eq(command.x16 & ~high),
-                        drain.eq(0),
-                    ]
-                    with m.If(last_inner):
-                        m.d.sync += [
-                            inner.eq(command.inner),
-                            last_inner.eq(command.inner == 1),
-                            outer.eq(outer - 1),
-                            last_outer.eq(outer == 2),
-                            first.eq(1),
-                            bank.eq(~bank),
-                            drain.eq(1),
-                        ]
-                        with m.If(last_outer):
-                            m.d.sync += tile_on.eq(0)
-                            m.next = "DRAIN"
+            with m.State("LOAD"), m.If(end):
+                m.d.sync += slot
+                m.next = "SLOT"
+            with m.State("SLOT"), m.If(end):
+                m.d.sync += [*slot, drain.eq(new_output)]
+                with m.If(final):
+                    m.d.sync += [self.use.eq(0), tile_on.eq(0), self.x_want.eq(0), self.y_want.eq(0)]
+                    m.next = "DRAIN"
             with m.State("DRAIN"):
                 m.d.comb += self.step.last.eq(rows_end)
                 with m.If(end):
-                    m.d.sync += [rows_on.eq(0), tile_on.eq(0)]
                     m.next = "FINISH"
             with m.State("FINISH"), m.If(self.finishing):
                 m.next = "IDLE"

@@ -26,7 +26,7 @@ from sim.yosys import yosys
 
 SELECT, SELECT_BITS = "mutsel", 16
 PATIENCE = 3000
-QUICK_VECTORS, VECTORS = 4000, 30_000
+QUICK_VECTORS, VECTORS = 4000, 100_000
 """Random values of the first attempt, and of the second, on what that and the proofs leave."""
 PROOF_SECONDS = 120
 

@@ -117,13 +117,14 @@ def segments(draw):
     totals = [sum(not isinstance(each, Wait) for each in queue) for queue in lists]
     labels = tuple(tuple(draw(texts) for _ in range(total)) for total in totals)
     places = [(unit, index) for unit in Unit for index in range(totals[unit])]
+    bases = st.integers(0, 2**20).map(lambda words: words * 64)  # words of the widest port of a preset
     small = st.integers(0, 99)
     probes = [
         Probe(draw(texts), *place, *(draw(small) for _ in range(4)), "int8", 1, 2, draw(st.none() | small))
         for place in places
     ]
     return Segment(
-        draw(names), tuple(map(tuple, lists)), labels, draw(st.integers(1, 99)), draw(sizes), draw(sizes),
+        draw(names), tuple(map(tuple, lists)), labels, draw(st.integers(1, 99)), draw(bases), draw(bases),
         tuple(probes),
     )  # fmt: skip
 
@@ -271,3 +272,10 @@ def test_programs_that_contradict_themselves_are_not_saved(tmp_path, wrong, mess
         wrong.save(tmp_path / "program.bin")
     assert str(error.value).startswith(message)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["base", "base_step"])
+def test_a_base_inside_a_word_of_the_bus_is_refused(tmp_path, name):
+    with pytest.raises(InputError) as refusal:
+        program(segments=(segment(**{name: 100}),)).save(tmp_path / "x.bin")
+    assert f"{name} is 100, a multiple of memory.width_bytes" in str(refusal.value)

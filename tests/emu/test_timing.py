@@ -22,8 +22,9 @@ Queues = Mapping[Unit, Sequence[Instruction]]
 
 LOAD = Load(0, Space.SCRATCHPAD, 0, 96)  # 4 + 100 + 6 = 110 cycles
 STORE = Store(0, 0, 16)  # 105 cycles
-MATMUL = Matmul(0, 0, 0, 100, 32, 32, 0, 0, 0)  # 4 + 32 + 100 + 100 + 16 = 252 cycles
-ARGMAX = Argmax(0, 0, 8, 32, 0)  # 4 + 8 + 8 = 20 cycles
+MATMUL = Matmul(0, 0, 0, 100, 32, 32, 0, 0, 0)
+ARGMAX = Argmax(0, 0, 8, 32, 0)
+T, A = cycles(MATMUL, MACHINE), cycles(ARGMAX, MACHINE)
 
 
 def segment(queues: Queues, repeat: int = 1, label: str = "node", name: str = "s") -> Segment:
@@ -55,21 +56,21 @@ def test_a_wait_takes_a_cycle_and_then_until_met() -> None:
         Unit.ELEMENTWISE: [Wait(Unit.LOAD, 0), ARGMAX, Wait(Unit.ARRAY, 1), Wait(Unit.LOAD, 2), ARGMAX],
     }
     found = simulate_program(program(segment(queues)))
-    assert times(found, Unit.ARRAY) == [(110, 362)]
-    # The array ends at 362; the wait for the second load is met and costs its own cycle.
-    assert times(found, Unit.ELEMENTWISE) == [(1, 21), (363, 383)]
-    assert found.cycles == 383
-    assert found.units[Unit.ARRAY].stalls == {"load": 109, "wait": 1, "finished": 21}
-    assert found.units[Unit.ELEMENTWISE].stalls == {"array": 340, "wait": 3}
-    assert found.units[Unit.LOAD].stalls == {"finished": 163}
+    assert times(found, Unit.ARRAY) == [(110, 110 + T)]
+    # The array ends at 110 + T; the wait for the second load is met and costs its own cycle.
+    assert times(found, Unit.ELEMENTWISE) == [(1, 1 + A), (111 + T, 111 + T + A)]
+    assert found.cycles == 111 + T + A
+    assert found.units[Unit.ARRAY].stalls == {"load": 109, "wait": 1, "finished": 1 + A}
+    assert found.units[Unit.ELEMENTWISE].stalls == {"array": 108 + T - A, "wait": 3}
+    assert found.units[Unit.LOAD].stalls == {"finished": T + A - 109}
 
 
 def test_segments_are_separated_by_a_barrier() -> None:
     first = segment({Unit.LOAD: [LOAD], Unit.ELEMENTWISE: [ARGMAX]}, name="first")
     second = segment({Unit.LOAD: [LOAD], Unit.ELEMENTWISE: [ARGMAX, ARGMAX]}, name="second")
     found = simulate_program(program(first, second))
-    assert times(found, Unit.ELEMENTWISE) == [(0, 20), (110, 130), (130, 150)]
-    assert found.units[Unit.ELEMENTWISE].stalls == {"barrier": 90, "finished": 70}
+    assert times(found, Unit.ELEMENTWISE) == [(0, A), (110, 110 + A), (110 + A, 110 + 2 * A)]
+    assert found.units[Unit.ELEMENTWISE].stalls == {"barrier": 110 - A, "finished": 110 - 2 * A}
     assert [(s.name, s.start, s.end) for s in found.segments] == [("first", 0, 110), ("second", 110, 220)]
 
 
@@ -80,9 +81,11 @@ def test_iterations_overlap_and_count_on() -> None:
         Unit.ARRAY: [Wait(Unit.LOAD, 1), MATMUL],
     }
     found = simulate_program(program(segment(queues, repeat=4, label="layer{i}")))
-    # The array takes 252, and 1 for its wait, and is the bottleneck.
-    assert times(found, Unit.ARRAY) == [(111, 363), (364, 616), (617, 869), (870, 1122)]
-    assert times(found, Unit.LOAD) == [(1, 111), (112, 222), (363, 473), (616, 726)]
+    # The array takes T, and 1 for its wait, and is the bottleneck.
+    begins = [111 + k * (T + 1) for k in range(4)]
+    assert times(found, Unit.ARRAY) == [(begin, begin + T) for begin in begins]
+    loads = [1, 112, 111 + T, 112 + 2 * T]
+    assert times(found, Unit.LOAD) == [(begin, begin + 110) for begin in loads]
     assert found.names == ("layer0", "layer1", "layer2", "layer3")
     assert [layer.name for layer in found.layers] == list(found.names)
 
@@ -121,9 +124,9 @@ def test_layers() -> None:
     found = simulate_program(program(replace(segment(queues), labels=labels)))
     layers = {layer.name: layer for layer in found.layers}
     fc = layers["fc"]
-    assert (fc.op, fc.start, fc.end, fc.cycles, fc.busy) == ("matmul", 110, 362, 252, 252)
+    assert (fc.op, fc.start, fc.end, fc.cycles, fc.busy) == ("matmul", 110, 110 + T, T, T)
     assert (fc.macs, fc.dram_read, fc.dram_write) == (100 * 32 * 32, 96, 0)
-    assert fc.utilization == 100 / 252
+    assert fc.utilization == 100 / T
     assert (layers["embedding"].op, layers["embedding"].start) == ("load", 110)
     assert (layers["spill"].op, layers["spill"].dram_write) == ("store", 16)
     assert layers["softmax"].op == "shiftmax"
