@@ -70,7 +70,8 @@ class Mutants:
         yosys(
             f"read_verilog unit.v\nhierarchy -top {top}\nproc\nflatten\nopt_expr\nopt_clean\n"
             "write_rtlil flat.il\n"
-            f"mutate -list {count} -seed {seed} -ctrl {SELECT} {SELECT_BITS} 1 -o list.ys * t:$meminit* %d\n"
+            f"mutate -list {count} -seed {seed} -ctrl {SELECT} {SELECT_BITS} 1 -o list.ys"
+            " * t:$meminit* %d\n"
             "script list.ys\nopt_clean\nwrite_verilog -noattr mutants.v\n",
             folder,
         )
