@@ -11,7 +11,10 @@ from types import SimpleNamespace
 from typing import Any
 
 from amaranth.hdl import Assert, Assume, Cover, Fragment, Module, ResetSignal, Signal, Value
+from amaranth.lib import data
 
+from hw.accumulator import step_layout
+from hw.mac_array import MacArray
 from hw.stream import Core
 from sim.formal.division import delayed
 from sim.formal.inside import opened
@@ -139,6 +142,37 @@ class RingFill(CoreSpec):
             Assert(~popped | (fill != 0)),
             Assert(~(pushed & (was_written == was_taken)) | (fill == 0)),
             Cover(popped & (fill == 1)),
-            Cover(pushed & popped & (fill > 4)),
+            Cover(pushed & popped & (fill > 1)),
         ]
+        return m
+
+
+class AccumulatorDistance(CoreSpec):
+    """`MacArray` adds to a row of accumulators, or drains it, 4 cycles after it last added to it, or later.
+
+    An accumulator is read 3 cycles before its sum is written; sooner it would be read too old. Bounded.
+    """
+
+    DISTANCE = 4
+
+    def __init__(self, make: Callable[[], MacArray], limits: Mapping[str, int]) -> None:
+        super().__init__(make, limits, at_once=True)
+        self.rows = self.core.accumulator_rows
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.submodules.core, signals = opened(self.core)
+        self.assume_commands(m)
+        steps = [signals["schedule.step"]]
+        for k in range(1, self.DISTANCE + 1):
+            steps.append(delayed(m, steps[-1], 1, f"step_{k}"))
+        now, *past = (data.View(step_layout(self.rows), step) for step in steps)
+        for k, step in enumerate(past, start=1):
+            same_row = step.add & (step.row == now.row)
+            again = now.add & same_row & (step.bank == now.bank)
+            drained = now.drain & same_row & (step.bank != now.bank)
+            if k < self.DISTANCE:
+                m.d.comb += Assert(~again & ~drained)
+            else:
+                m.d.comb += [Cover(again), Cover(drained)]
         return m

@@ -97,7 +97,7 @@ def _ask(name: str, folder: Path, mode: str, depth: int) -> str:
     """PASS, or FAIL with a counterexample or, in mode "cover", for want of a trace."""
     (folder / f"{mode}.sby").write_text(
         f"[options]\nmode {mode}\ndepth {depth}\ntimeout {TIME_LIMIT}\n"
-        "[engines]\nsmtbmc --nopresat yices\n"
+        "[engines]\nsmtbmc yices\n"
         # What no assertion depends on is dropped before the solver sees it.
         "[script]\nread_rtlil top.il\nprep -flatten -top top\nopt_clean -purge\n"
         f"[files]\n{folder / 'top.il'}\n"

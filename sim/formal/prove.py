@@ -190,24 +190,27 @@ def _balances() -> dict[str, Proof]:
 
 
 def _rings() -> dict[str, Proof]:
-    length = 20
-    shiftmax = partial(Shiftmax, lanes=1, max_length=length)
-    shiftgelu = partial(Shiftgelu, lanes=1, max_length=length)
-    layernorm = partial(Layernorm, lanes=1, max_length=length)
-    rings = {
-        "shiftmax-scores": (shiftmax, ("scores.written", "scores.taken"), 70),
-        "shiftmax-exponentials": (shiftmax, ("exponentials.written", "exponentials.taken"), 100),
-        "shiftgelu-rows": (shiftgelu, ("rows.$signal", "rows.$signal$1"), 60),
-        "shiftgelu-rows-again": (shiftgelu, ("rows.$signal", "rows.at_again"), 80),
-        "layernorm-rows": (layernorm, ("address", "address$1"), 140),
+    shiftmax, shiftgelu = partial(Shiftmax, lanes=1), partial(Shiftgelu, lanes=1)
+    layernorm = partial(Layernorm, lanes=1)
+    rings: dict[str, tuple[Callable[..., Core], int, tuple[str, str], int]] = {
+        "shiftmax-scores": (shiftmax, 20, ("scores.written", "scores.taken"), 70),
+        "shiftmax-exponentials": (shiftmax, 20, ("exponentials.written", "exponentials.taken"), 90),
+        "shiftgelu-first-reader": (shiftgelu, 20, ("rows.$signal", "rows.$signal$1"), 60),
+        "shiftgelu-second-reader": (shiftgelu, 20, ("rows.$signal", "rows.at_again"), 80),
+        "layernorm": (layernorm, 4, ("address", "address$1"), 115),
     }
     return {
         f"ring-{name}": _bounded(
-            f"writer and reader of {name.replace('-', ' ', 1)} keep their distance (length <= {length})",
-            partial(RingFill, make, {"rows": 65535, "length": length}, pointers=pointers),
+            f"reader and writer of {name} keep their distance (length <= {length})",
+            partial(
+                RingFill,
+                partial(make, max_length=length),
+                {"rows": 65535, "length": length},
+                pointers=pointers,
+            ),
             cycles,
         )
-        for name, (make, pointers, cycles) in rings.items()
+        for name, (make, length, pointers, cycles) in rings.items()
     }
 
 
