@@ -18,8 +18,8 @@ class MacArrayBench(Bench):
 
     x is [outer, rows, K], y is [outer, lanes, K], with K = depth * tiles of an output, passes not
     counted: every output has its own x, so that no row can be taken for another one's.
-    The high byte of int8 x and the bytes of y behind a row carry noise. Some bins need more accumulator
-    rows than the smaller one of lanes and depth.
+    Bytes that the array must ignore carry noise: those of x that are not the pass's, and those of y
+    behind a row. Some bins need more accumulator rows than the smaller one of lanes and depth.
     """
 
     BINS: ClassVar[tuple[str, ...]] = (
@@ -145,8 +145,10 @@ class MacArrayBench(Bench):
         exact = np.einsum("omk,olk->oml", x.astype(np.int64), y.astype(np.int64))
         # [outer, tiles, passes, rows of x or of the tile, bytes]: as it is sent.
         x_sent = x.reshape(outer, rows, tiles, 1, depth).transpose(0, 2, 3, 1, 4).repeat(passes, axis=2)
-        if not x16:
-            x_sent = (x_sent & 0xFF) | rng.integers(-128, 128, x_sent.shape) << 8
+        # A pass takes one byte of x; the other one carries noise.
+        noise = rng.integers(X16_LOW, X16_HIGH, x_sent.shape, endpoint=True)
+        high = (np.arange(passes) < passes - 1)[:, None, None]
+        x_sent = np.where(high, x_sent & -0x100 | noise & 0xFF, x_sent & 0xFF | noise & -0x100)
         y_sent = y.reshape(outer, lanes, tiles, 1, depth).transpose(0, 2, 3, 1, 4).repeat(passes, axis=2)
         if depth_major:
             y_sent = y_sent.swapaxes(3, 4)
