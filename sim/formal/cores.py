@@ -7,6 +7,7 @@ without, and what holds here, where nothing stops it, holds in a unit whatever c
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -155,9 +156,9 @@ class AccumulatorDistance(CoreSpec):
 
     DISTANCE = 4
 
-    def __init__(self, make: Callable[[], MacArray], limits: Mapping[str, int]) -> None:
-        super().__init__(make, limits, at_once=True)
-        self.rows = self.core.accumulator_rows
+    def __init__(self, limits: Mapping[str, int], *, rows: int = 16) -> None:
+        super().__init__(partial(MacArray, lanes=4, depth=4, accumulator_rows=rows), limits, at_once=True)
+        self.rows = rows
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

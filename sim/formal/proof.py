@@ -64,6 +64,16 @@ class Proof:
     reach: int
 
 
+def always(what: str, spec: Callable[[], Spec], k: int, reach: int) -> Proof:
+    """A proof by induction over k cycles."""
+    return Proof(what, spec, "prove", k, reach)
+
+
+def bounded(what: str, spec: Callable[[], Spec], cycles: int) -> Proof:
+    """A proof for so many cycles."""
+    return Proof(what, spec, "bmc", cycles, cycles)
+
+
 @dataclass(frozen=True)
 class Outcome:
     """The answer. `trace` is a counterexample as VCD, or None where there is none to show."""
