@@ -108,6 +108,15 @@ def _balances() -> dict[str, Proof]:
             24,
         ),
         **_balance(
+            "upsample",
+            lambda: Upsample(lanes=2, max_length=4),
+            {"rows": 2, "length": 2, "classes": 3, "factor": 2},
+            lambda c: c.rows * c.factor * ((c.length * c.factor + 1) >> 1),
+            {"i": lambda c: c.rows * c.length * ((c.classes + 1) >> 1)},
+            60,
+            at_once=True,
+        ),
+        **_balance(
             "requantizer",
             lambda: Requantizer(lanes=1, multiplier_bits=16),
             rows,
