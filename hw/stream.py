@@ -93,7 +93,8 @@ class Unit(wiring.Component):
 
     Timing: a command is accepted while the core is idle or the buffer has room. With inputs always
     valid and `o` always ready, the core never stops; the buffers add 1 cycle in front of it and 1
-    behind. A missing input or a waiting result stops all of the core for as long as it lasts.
+    behind. A missing input stops all of the core for as long as it lasts, and so do two results that
+    wait, whether or not another one comes.
     """
 
     def __init__(self, core: Core) -> None:
@@ -109,7 +110,8 @@ class Unit(wiring.Component):
         m.submodules.command_buffer = commands = Buffer(core.command_shape)
         wiring.connect(m, wiring.flipped(self.command), commands.i)
         wiring.connect(m, results.o, wiring.flipped(self.o))
-        go = ~core.result_valid | results.i.ready
+        # Room for a result, whether or not one comes: this decides about every register of the core.
+        go = results.i.ready
         for name in core.input_shapes:
             m.submodules[f"{name}_buffer"] = buffer = Buffer(core.input_shapes[name])
             wiring.connect(m, wiring.flipped(getattr(self, name)), buffer.i)
