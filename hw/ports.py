@@ -13,6 +13,10 @@ READ_LATENCY = 2
 WRITE_LATENCY = 2
 """Cycles from a request to the first one that may read what it wrote: a register, and the memory."""
 ERROR_BITS = 4
+ADDRESS_ERROR = 3
+BUS_ERROR = 4
+PORT_ERROR = 5
+"""Codes of docs/machine.md, section 8; 1 and 2 are in `hw.instruction`."""
 
 
 def read_port(word: int) -> wiring.Signature:

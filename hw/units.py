@@ -35,7 +35,7 @@ def _gelu_lanes(machine: Machine) -> int:
     return min(machine.gelu_lanes, machine.word)
 
 
-def _elementwise_lanes(machine: Machine) -> int:
+def elementwise_lanes(machine: Machine) -> int:
     return pairs_per_cycle(machine.elementwise_lanes, machine)
 
 
@@ -64,7 +64,7 @@ UNITS: dict[str, UnitKind] = {
     ),
     "residual": UnitKind(
         "sum of two int16 tensors at a new scale",
-        lambda machine: Residual(lanes=_elementwise_lanes(machine)),
+        lambda machine: Residual(lanes=elementwise_lanes(machine)),
     ),
     "affine": UnitKind(
         "LayerNorm's scale and shift by channel",
@@ -92,15 +92,15 @@ UNITS: dict[str, UnitKind] = {
     ),
     "argmax": UnitKind(
         "index of the first maximum of a row",
-        lambda machine: Argmax(lanes=_elementwise_lanes(machine)),
+        lambda machine: Argmax(lanes=elementwise_lanes(machine)),
     ),
     "expand": UnitKind(
         "labels repeated along a row",
-        lambda machine: Expand(lanes=_elementwise_lanes(machine)),
+        lambda machine: Expand(lanes=elementwise_lanes(machine)),
     ),
     "upsample": UnitKind(
         "class scores of patches to the label of every pixel",
-        lambda machine: Upsample(lanes=_elementwise_lanes(machine)),
+        lambda machine: Upsample(lanes=elementwise_lanes(machine)),
     ),
 }
 

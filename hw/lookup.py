@@ -1,0 +1,87 @@
+"""Pixels to the numbers that the network expects: a table per channel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from emu.machine import TABLE_BYTES
+from hw.line_memory import LineMemory
+from hw.ports import LINE_BYTES, READ_LATENCY, write_port
+
+CHANNELS = 3
+ENTRIES = TABLE_BYTES // CHANNELS
+
+
+class Lookup(wiring.Component):
+    """target[r, i] = table[i % 3, source[r, i]].
+
+    Parameters
+    ----------
+    lanes : pixels per beat, a power of two
+    window : bytes of the port that fills the table
+
+    Members
+    -------
+    command : In(stream), {beats}, of a row; rows follow until the next command
+    i : In(stream), uint8 by lane; every row begins a beat
+    o : Out(stream), int8 by lane; must always be taken
+    table : In(write_port(window)), int8 [3, 256]
+
+    Timing: one beat per cycle, LATENCY cycles; no beat is taken before a command.
+    """
+
+    LATENCY = READ_LATENCY + 1
+
+    def __init__(self, *, lanes: int, window: int) -> None:
+        self.lanes, self.window = lanes, window
+        super().__init__(
+            {
+                "command": In(stream.Signature(data.StructLayout({"beats": 17}))),
+                "i": In(stream.Signature(data.ArrayLayout(8, lanes))),
+                "o": Out(stream.Signature(data.ArrayLayout(8, lanes))),
+                "table": In(write_port(window)),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.submodules.table = table = LineMemory(
+            lines=TABLE_BYTES // LINE_BYTES, write=self.window, reads=(LINE_BYTES,) * self.lanes
+        )
+        wiring.connect(m, wiring.flipped(self.table), table.write)
+        beats, beat, channel, ready = Signal(17), Signal(17), Signal(range(CHANNELS)), Signal()
+        taken = self.i.valid & self.i.ready
+        m.d.comb += [self.command.ready.eq(1), self.i.ready.eq(ready)]
+        with m.If(self.command.valid):
+            m.d.sync += [beats.eq(self.command.payload.beats), beat.eq(0), channel.eq(0), ready.eq(1)]
+        with m.Elif(taken):
+            last = beat == beats - 1
+            step = self.lanes % CHANNELS
+            following = Mux(channel >= CHANNELS - step, channel - (CHANNELS - step), channel + step)
+            m.d.sync += [beat.eq(Mux(last, 0, beat + 1)), channel.eq(Mux(last, 0, following))]
+        valid = Signal(self.LATENCY)
+        m.d.sync += valid.eq(Cat(taken, valid[:-1]))
+        m.d.comb += self.o.valid.eq(valid[-1])
+        for lane in range(self.lanes):
+            port = getattr(table, f"read{lane}")
+            at = Signal(range(CHANNELS + CHANNELS), name=f"channel{lane}")
+            shift = lane % CHANNELS
+            m.d.comb += at.eq(
+                Mux(channel >= CHANNELS - shift, channel - (CHANNELS - shift), channel + shift)
+            )
+            pixel = self.i.payload[lane]
+            place: Any = pixel[:4]
+            for k in range(READ_LATENCY):
+                later = Signal(4, name=f"place{lane}_{k}")
+                m.d.sync += later.eq(place)
+                place = later
+            m.d.comb += [
+                port.line.eq(at * (ENTRIES // LINE_BYTES) + pixel[4:]),
+                port.enable.eq(taken),
+            ]
+            m.d.sync += self.o.payload[lane].eq(port.data.word_select(place, 8))
+        return m
