@@ -41,13 +41,14 @@ DIVIDE = 16
 """One quotient of up to 48 bits: once per row in Shiftmax and LayerNorm, pipelined in GELU."""
 ROOT = 22
 """One square root; rows of LayerNorm follow each other no faster."""
-ARRAY_PIPELINE = 6
+ARRAY_PIPELINE = 7
 """MAC array: from the last row of x to its accumulators."""
 SHIFTMAX_PIPELINE = 29
 LAYERNORM_PIPELINE = 78
 """With the mean, the root and the reciprocal, one after the other."""
 GELU_PIPELINE = 28
 RESIDUAL_PIPELINE = 10
+LOOKUP_PIPELINE = 3
 ARGMAX_PIPELINE = 8
 EXPAND_PIPELINE = 7
 
@@ -141,8 +142,13 @@ def gelu_unit(rows: int, length: int, lanes: int) -> int:
 
 
 def residual_unit(rows: int, length: int, lanes: int) -> int:
-    """One pass; RESIDUAL, and LOOKUP, which takes as long."""
+    """One pass."""
     return rows * ceil_div(length, lanes) + RESIDUAL_PIPELINE
+
+
+def lookup_unit(rows: int, length: int, lanes: int) -> int:
+    """One pass."""
+    return rows * ceil_div(length, lanes) + LOOKUP_PIPELINE
 
 
 def argmax_unit(rows: int, length: int, lanes: int) -> int:
@@ -176,8 +182,10 @@ def _work(instruction: Instruction, machine: Machine) -> int:
             return layernorm_unit(rows, length, pairs_per_cycle(machine.layernorm_lanes, machine)) + ACCESS
         case Gelu(rows=rows, length=length):
             return gelu_unit(rows, length, min(machine.gelu_lanes, machine.word)) + ACCESS
-        case Residual(rows=rows, length=length) | Lookup(rows=rows, length=length):
+        case Residual(rows=rows, length=length):
             return residual_unit(rows, length, elementwise) + ACCESS
+        case Lookup(rows=rows, length=length):
+            return lookup_unit(rows, length, elementwise) + ACCESS
         case Argmax(rows=rows, length=length):
             return argmax_unit(rows, length, elementwise) + ACCESS
         case Expand(rows=rows, length=length, factor=factor):

@@ -1,4 +1,4 @@
-"""The instructions of the elementwise unit: RESIDUAL, LOOKUP, ARGMAX, EXPAND."""
+"""The elementwise unit: RESIDUAL, LOOKUP, ARGMAX, EXPAND."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In
+from amaranth.lib.wiring import In, Out
 
 from emu.isa import Argmax, Expand, Lookup, Residual
 from emu.machine import Machine
 from hw import lookup
-from hw.ports import LINE_BYTES, write_port
-from hw.row_engine import Operand, RowEngine, Walk
+from hw.instruction import is_kind
+from hw.ports import LINE_BYTES, read_port, write_port
+from hw.row_engine import PARAMETER_BITS, Operand, RowEngine, Walk
 from hw.rows import RowReader
+from hw.sequencer import PORT
 from hw.units import elementwise_lanes, make_unit
 from model.integer.constants import MAX_SHIFT
 
@@ -56,7 +58,7 @@ class LookupEngine(RowEngine):
         super().__init__(machine, Lookup, unit, lanes, table=In(write_port(machine.word)))
 
     def command(self, m: Module, command: Any) -> None:
-        m.d.comb += command.beats.eq(self.beats)
+        m.d.comb += [command.rows.eq(self.field("rows")), command.beats.eq(self.beats)]
 
     def results(self) -> Value:
         return Value.cast(self.unit.o.payload)
@@ -169,3 +171,55 @@ class ExpandEngine(RowEngine):
         ]
         with m.If(reader.o.valid & reader.o.ready):
             m.d.sync += [low.eq(beat), held.eq(holds)]
+
+
+class Elementwise(wiring.Component):
+    """The engines of the elementwise unit behind one set of ports: one runs at a time.
+
+    Members
+    -------
+    port, read0, read1, write, param_index, param : as of `RowEngine`;  table : as of `LookupEngine`
+    """
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        super().__init__(
+            {
+                "port": In(PORT),
+                "read0": Out(read_port(machine.word)),
+                "read1": Out(read_port(machine.word)),
+                "write": Out(write_port(machine.word)),
+                "param_index": Out(8),
+                "param": In(PARAMETER_BITS),
+                "table": In(write_port(machine.word)),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        residual, lookup = ResidualEngine(self.machine), LookupEngine(self.machine)
+        engines = (residual, lookup, ArgmaxEngine(self.machine), ExpandEngine(self.machine))
+        for engine in engines:
+            m.submodules[engine.kind.__name__.lower()] = engine
+            m.d.comb += [
+                engine.port.instruction.eq(self.port.instruction),
+                engine.port.start.eq(self.port.start),
+                engine.port.base.eq(self.port.base),
+                engine.read0.data.eq(self.read0.data),
+                engine.read0.error.eq(self.read0.error),
+                engine.write.error.eq(self.write.error),
+            ]
+            with m.If(is_kind(self.port.instruction, engine.kind)):
+                m.d.comb += [
+                    self.port.finishing.eq(engine.port.finishing),
+                    self.port.error.eq(engine.port.error),
+                    self.read0.line.eq(engine.read0.line),
+                    self.read0.enable.eq(engine.read0.enable),
+                    self.write.line.eq(engine.write.line),
+                    self.write.mask.eq(engine.write.mask),
+                    self.write.data.eq(engine.write.data),
+                ]
+        m.d.comb += [self.param_index.eq(residual.param_index), residual.param.eq(self.param)]
+        wiring.connect(m, residual.read1, wiring.flipped(self.read1))
+        wiring.connect(m, wiring.flipped(self.table), lookup.table)
+        return m

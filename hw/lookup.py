@@ -26,7 +26,7 @@ class Lookup(wiring.Component):
 
     Members
     -------
-    command : In(stream), {beats}, of a row; rows follow until the next command
+    command : In(stream), {rows, beats}, beats of a row
     i : In(stream), uint8 by lane; every row begins a beat
     o : Out(stream), int8 by lane; must always be taken
     table : In(write_port(window)), int8 [3, 256]
@@ -40,7 +40,7 @@ class Lookup(wiring.Component):
         self.lanes, self.window = lanes, window
         super().__init__(
             {
-                "command": In(stream.Signature(data.StructLayout({"beats": 17}))),
+                "command": In(stream.Signature(data.StructLayout({"rows": 16, "beats": 17}))),
                 "i": In(stream.Signature(data.ArrayLayout(8, lanes))),
                 "o": Out(stream.Signature(data.ArrayLayout(8, lanes))),
                 "table": In(write_port(window)),
@@ -53,16 +53,26 @@ class Lookup(wiring.Component):
             lines=TABLE_BYTES // LINE_BYTES, write=self.window, reads=(LINE_BYTES,) * self.lanes
         )
         wiring.connect(m, wiring.flipped(self.table), table.write)
-        beats, beat, channel, ready = Signal(17), Signal(17), Signal(range(CHANNELS)), Signal()
+        beats, beat, rows = Signal(17), Signal(17), Signal(16)
+        channel = Signal(range(CHANNELS))
         taken = self.i.valid & self.i.ready
-        m.d.comb += [self.command.ready.eq(1), self.i.ready.eq(ready)]
+        m.d.comb += [self.command.ready.eq(1), self.i.ready.eq(rows != 0)]
         with m.If(self.command.valid):
-            m.d.sync += [beats.eq(self.command.payload.beats), beat.eq(0), channel.eq(0), ready.eq(1)]
+            m.d.sync += [
+                beats.eq(self.command.payload.beats),
+                rows.eq(self.command.payload.rows),
+                beat.eq(0),
+                channel.eq(0),
+            ]
         with m.Elif(taken):
             last = beat == beats - 1
             step = self.lanes % CHANNELS
             following = Mux(channel >= CHANNELS - step, channel - (CHANNELS - step), channel + step)
-            m.d.sync += [beat.eq(Mux(last, 0, beat + 1)), channel.eq(Mux(last, 0, following))]
+            m.d.sync += [
+                beat.eq(Mux(last, 0, beat + 1)),
+                channel.eq(Mux(last, 0, following)),
+                rows.eq(rows - last),
+            ]
         valid = Signal(self.LATENCY)
         m.d.sync += valid.eq(Cat(taken, valid[:-1]))
         m.d.comb += self.o.valid.eq(valid[-1])

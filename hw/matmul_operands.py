@@ -17,6 +17,7 @@ from hw.ports import ERROR_BITS, LINE_BYTES, read_port
 from hw.prefetch import Prefetch
 from hw.row_engine import PARAMETER_BITS
 from hw.units import UNITS
+from model.integer.constants import MAX_SHIFT
 
 PASSES_BITS = 2
 
@@ -206,7 +207,7 @@ class Constants(Operand):
             origin=self.field("y"),
         )
         m.submodules.prefetch = prefetch = Prefetch(
-            window=word, size=word, alignment=LINE_BYTES, tag_bits=1
+            window=word, size=word, alignment=LINE_BYTES, tag_bits=2
         )
         wiring.connect(m, prefetch.port, wiring.flipped(self.port))
         last = nest.last[0]
@@ -214,22 +215,22 @@ class Constants(Operand):
         beat = prefetch.o.payload
         # The windows before the last wait in registers.
         held = [Signal(8 * word, name=f"window{k}") for k in range(windows - 1)]
-        with m.If(prefetch.o.valid & ~beat.tag):
+        with m.If(prefetch.o.valid & ~beat.tag[0]):
             m.d.sync += [old.eq(new) for old, new in zip(held, [*held[1:], beat.data], strict=False)]
         entries = Cat(*held, beat.data)
+        shifts = (entries[8 * (ENTRY_BYTES * k + 8) :][:8] for k in range(machine.lanes))
         too_far = Cat(
-            entries[8 * (ENTRY_BYTES * k + 8) + 6 : 8 * (ENTRY_BYTES * k + 9)].any()
-            for k in range(machine.lanes)
+            (shift > MAX_SHIFT) & (~beat.tag[1] | (k < self.outputs)) for k, shift in enumerate(shifts)
         ).any()
         m.d.comb += [
             prefetch.i.valid.eq(nest.valid),
             nest.next.eq(prefetch.i.ready),
             prefetch.i.payload.address.eq(nest.address),
             prefetch.i.payload.size.eq(Mux(packed, Mux(last, rest, word), 0)),
-            prefetch.i.payload.tag.eq(last),
+            prefetch.i.payload.tag.eq(nest.last),
             self.error.eq(Mux(packed & self.o.valid & too_far, ILLEGAL_FIELD, prefetch.error)),
-            self.o.valid.eq(prefetch.o.valid & beat.tag),
-            prefetch.o.ready.eq(self.o.ready | ~beat.tag),
+            self.o.valid.eq(prefetch.o.valid & beat.tag[0]),
+            prefetch.o.ready.eq(self.o.ready | ~beat.tag[0]),
         ]
         command = self.o.payload
         m.d.comb += [

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Array, Const, Module, Mux, Value
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
 from emu.isa import Gelu, Layernorm, Shiftmax
 from emu.machine import ENTRY_BYTES, SLOT_BYTES, SLOT_CHANNELS, Machine
+from hw.instruction import ILLEGAL_FIELD
 from hw.ports import LINE_BYTES, read_port
 from hw.row_engine import LAUNCH, Operand, RowEngine
 from hw.rows import RowReader
 from hw.units import UNITS, make_unit
-from model.integer.constants import GELU_FORMS, MAX_I0, MAX_SHIFT
+from model.integer.constants import GELU_FORMS, MAX_BIAS, MAX_I0, MAX_SHIFT
 
 
 def _unit(name: str, machine: Machine) -> tuple[Any, int]:
@@ -130,9 +131,15 @@ class LayernormEngine(RowEngine):
             self.unit.constants.valid.eq(reader.o.valid),
             reader.o.ready.eq(self.unit.constants.ready),
         ]
+        large = []
         for lane in range(self.lanes):
             entry = reader.o.payload.word_select(lane, 8 * ENTRY_BYTES)
-            m.d.comb += [beat.b[lane].eq(entry[:32]), beat.offset[lane].eq(entry[32:])]
+            offset = entry[32:].as_signed()
+            m.d.comb += [beat.b[lane].eq(entry[:32]), beat.offset[lane].eq(offset)]
+            counts = ~reader.last | (lane < self.rest)
+            large.append(counts & _outside(offset, -MAX_BIAS, MAX_BIAS))
+        with m.If((self.age != 0) & reader.o.valid & Cat(large).any()):
+            m.d.comb += self.port.error.eq(ILLEGAL_FIELD)
         return m
 
 

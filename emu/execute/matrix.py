@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emu.execute.memory import FIELD, InstructionError, Memories, check, positive
+from emu.execute.memory import ALIGNMENT, FIELD, InstructionError, Memories, check, positive
 from emu.isa import Layout, Matmul, Space
 from model.integer import arithmetic, kernels
 from model.integer.constants import MAX_SHIFT
@@ -54,6 +54,8 @@ def _accumulate(x: Any, y: Any, bias: NDArray[np.int32] | None) -> NDArray[np.in
 
 def _packed(memories: Memories, op: Matmul) -> tuple[Any, Any, Any, Any]:
     """Weights [N, K], bias, b and c [N] of the tiles at y in the stationary buffer."""
+    if op.y % ALIGNMENT:
+        raise InstructionError(FIELD, f"y is at {op.y:#x}, a multiple of {ALIGNMENT} is wanted")
     lanes, depth = memories.machine.lanes, memories.machine.depth
     tiles, steps = -(-op.n // lanes), -(-op.k // depth)
     head, body = lanes * ENTRY.itemsize, steps * lanes * depth

@@ -108,6 +108,8 @@ def argmax(memories: Memories, op: Argmax) -> None:
 
 
 def expand(memories: Memories, op: Expand) -> None:
+    if op.wide and op.factor == 1:
+        raise InstructionError(FIELD, "factor is 1, 2 or more is wanted for 16-bit labels")
     positive(op, "rows", "length", "factor")
     label = np.uint16 if op.wide else np.uint8
     source = memories.matrix("source", op.source, op.source_stride, op.rows, op.length, label)

@@ -63,7 +63,7 @@ NORM = Layernorm(0, 0, BANK, 2, 4, 16, 16, 0)
             3,
             "bytes 0x8000 to 0x8034 are not all inside the scratchpad of 0x8000",
         ),
-        (replace(GOOD, y=16 * 1024 - 127), 3, "0x4001 are not all inside the stationary buffer of 0x4000"),
+        (replace(GOOD, y=16 * 1024 - 112), 3, "0x4010 are not all inside the stationary buffer of 0x4000"),
         (GOOD, 2, "shift c is 165, 0..63 is wanted"),
         (KEYS, 2, "shift c is 165, 0..63 is wanted"),
         (replace(KEYS, param=256), 2, "param is 256, 0..255 is wanted"),

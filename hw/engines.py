@@ -1,0 +1,146 @@
+"""The engines of all units around the memories on the chip."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from amaranth.hdl import Module, Mux, ResetInserter
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from emu.isa import Space, Unit
+from emu.machine import CONSTANTS_BYTES, PARAMETER_BYTES, PARAMETERS_BYTES, Machine
+from hw.axi import bus_width, full_bus
+from hw.elementwise import Elementwise
+from hw.line_memory import LineMemory
+from hw.load import LoadEngine
+from hw.matmul import MatmulEngine
+from hw.ports import LINE_BYTES
+from hw.row_units import GeluEngine, LayernormEngine, ShiftmaxEngine, constants_window
+from hw.scratchpad import Scratchpad
+from hw.sequencer import PORT
+from hw.store import StoreEngine
+
+MakeScratchpad = Callable[..., Scratchpad]
+
+
+class Engines(wiring.Component):
+    """Carries out the instructions of all units.
+
+    Parameters
+    ----------
+    machine : the machine description
+    scratchpad : makes the scratchpad; another one than `Scratchpad` must behave as it does
+
+    Members
+    -------
+    unit : In(PORT) per unit, from the sequencer
+    bus : Out(full_bus), the memory port
+    stop : In(1), gives up what runs;  quiet : Out(1), the bus owes nothing
+    moved : Out(1), a word crosses the memory port in this cycle
+    """
+
+    def __init__(self, machine: Machine, scratchpad: MakeScratchpad = Scratchpad) -> None:
+        self.machine, self.make_scratchpad = machine, scratchpad
+        super().__init__(
+            {
+                "unit": In(PORT).array(len(Unit)),
+                "bus": Out(full_bus(bus_width(machine))),
+                "stop": In(1),
+                "quiet": Out(1),
+                "moved": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        machine, width = self.machine, bus_width(self.machine)
+        load = LoadEngine(width=width, word=machine.word)
+        store = StoreEngine(width=width, word=machine.word)
+        array = MatmulEngine(machine)
+        shiftmax, layernorm = ShiftmaxEngine(machine), LayernormEngine(machine)
+        gelu, elementwise = GeluEngine(machine), Elementwise(machine)
+        engines: dict[Unit, Any] = {
+            Unit.LOAD: load,
+            Unit.STORE: store,
+            Unit.ARRAY: array,
+            Unit.SHIFTMAX: shiftmax,
+            Unit.LAYERNORM: layernorm,
+            Unit.GELU: gelu,
+            Unit.ELEMENTWISE: elementwise,
+        }
+        for unit, engine in engines.items():
+            if unit not in (Unit.LOAD, Unit.STORE):
+                # What the memory port owes must still be taken; the others just forget.
+                m.submodules[unit.name.lower()] = ResetInserter(self.stop)(engine)
+            else:
+                m.submodules[unit.name.lower()] = engine
+                m.d.comb += engine.stop.eq(self.stop)
+            wiring.connect(m, wiring.flipped(self.unit[unit]), engine.port)
+        wiring.connect(m, load.bus.ar, wiring.flipped(self.bus.ar))
+        wiring.connect(m, wiring.flipped(self.bus.r), load.bus.r)
+        wiring.connect(m, store.bus.aw, wiring.flipped(self.bus.aw))
+        wiring.connect(m, store.bus.w, wiring.flipped(self.bus.w))
+        wiring.connect(m, wiring.flipped(self.bus.b), store.bus.b)
+        m.d.comb += [self.quiet.eq(load.quiet & store.quiet), self.moved.eq(load.moved | store.moved)]
+
+        row_units = (shiftmax, layernorm, gelu)
+        readers = [store.memory, array.x, array.y, elementwise.read0, elementwise.read1]
+        readers += [engine.read0 for engine in row_units]
+        writers = [array.write, elementwise.write, *(engine.write for engine in row_units)]
+        scratchpad = self.make_scratchpad(machine, reads=len(readers), writes=1 + len(writers))
+        m.submodules.scratchpad = scratchpad
+        for port, reader in zip(scratchpad.read, readers, strict=True):
+            wiring.connect(m, reader, port)
+        for port, writer in zip(list(scratchpad.write)[1:], writers, strict=True):
+            wiring.connect(m, writer, port)
+
+        stationary = LineMemory(
+            lines=machine.stationary_bytes // LINE_BYTES, write=machine.word, reads=(machine.word,) * 2
+        )
+        wiring.connect(m, array.packed, stationary.read0)
+        wiring.connect(m, array.constants, stationary.read1)
+        constants = LineMemory(
+            lines=CONSTANTS_BYTES // LINE_BYTES, write=machine.word, reads=(constants_window(machine),)
+        )
+        wiring.connect(m, layernorm.constants, constants.read0)
+        users = (array, shiftmax, layernorm, gelu, elementwise)
+        parameters = LineMemory(
+            lines=PARAMETERS_BYTES // LINE_BYTES,
+            write=machine.word,
+            reads=(PARAMETER_BYTES,) * len(users),
+        )
+        for number, engine in enumerate(users):
+            port = getattr(parameters, f"read{number}")
+            m.d.comb += [
+                port.line.eq(engine.param_index),
+                port.enable.eq(engine.port.start),
+                engine.param.eq(port.data),
+            ]
+        m.submodules.stationary, m.submodules.constants = stationary, constants
+        m.submodules.parameters = parameters
+        self._fill(
+            m,
+            load,
+            {
+                Space.SCRATCHPAD: scratchpad.write[0],
+                Space.STATIONARY: stationary.write,
+                Space.PARAMETERS: parameters.write,
+                Space.CONSTANTS: constants.write,
+                Space.TABLE: elementwise.table,
+            },
+        )
+        return m
+
+    def _fill(self, m: Module, load: LoadEngine, memories: dict[Space, Any]) -> None:
+        """LOAD's writes go to the memory that it names."""
+        for space, memory in memories.items():
+            chosen = load.space == space
+            m.d.comb += [
+                memory.line.eq(load.memory.line),
+                memory.data.eq(load.memory.data),
+                memory.mask.eq(Mux(chosen, load.memory.mask, 0)),
+            ]
+            with m.If(chosen):
+                m.d.comb += load.memory.error.eq(memory.error)
