@@ -20,10 +20,12 @@ class Nest(wiring.Component):
 
     Members
     -------
-    origin : In(32);  step : In(32) per level, modulo 2**32;  count : In per level, at least 1
+    origin : In(33);  step : In(32) per level;  count : In per level, at least 1
     start : In(1), the next cycle shows the first address
     next : In(1), go on to the one after it
-    valid : Out(1), an address is shown;  address : Out(32)
+    valid : Out(1), an address is shown;  address : Out(32), modulo 2**32
+    beyond : Out(1), the address shown, were it not cut, has more than 32 bits. Steps that are negative
+        modulo 2**32 raise it too, so it is for those who take none.
     first, last : Out(1) per level, its index is the first, the last
     index : Out per level
 
@@ -35,12 +37,13 @@ class Nest(wiring.Component):
         self.count_bits = count_bits
         levels = len(count_bits)
         members: dict[str, wiring.Member] = {
-            "origin": In(ADDRESS_BITS),
+            "origin": In(ADDRESS_BITS + 1),
             "step": In(ADDRESS_BITS).array(levels),
             "start": In(1),
             "next": In(1),
             "valid": Out(1),
             "address": Out(ADDRESS_BITS),
+            "beyond": Out(1),
             "first": Out(levels),
             "last": Out(levels),
         }
@@ -54,9 +57,11 @@ class Nest(wiring.Component):
         index = [getattr(self, f"index{k}") for k in levels]
         count = [getattr(self, f"count{k}") for k in levels]
         # Where the loop of each level stands, all levels inside it at their first index.
-        at = [Signal(ADDRESS_BITS, name=f"at{k}") for k in levels]
+        # The bit above the address stays once it is set.
+        at = [Signal(ADDRESS_BITS + 1, name=f"at{k}") for k in levels]
         m.d.comb += [
             self.address.eq(at[0]),
+            self.beyond.eq(at[0][-1]),
             self.first.eq(Cat(i == 0 for i in index)),
             self.last.eq(Cat(i == c - 1 for i, c in zip(index, count, strict=True))),
         ]
@@ -66,8 +71,9 @@ class Nest(wiring.Component):
             inner: Any = Const(1)
             for k in levels:
                 with m.If(inner & ~self.last[k]):
-                    step = at[k] + self.step[k]
-                    m.d.sync += [at[j].eq(step) for j in range(k + 1)]
+                    total = at[k][:ADDRESS_BITS] + self.step[k]
+                    place = Cat(total[:ADDRESS_BITS], total[ADDRESS_BITS] | at[k][-1])
+                    m.d.sync += [at[j].eq(place) for j in range(k + 1)]
                     m.d.sync += index[k].eq(index[k] + 1)
                     m.d.sync += [index[j].eq(0) for j in range(k)]
                 inner = inner & self.last[k]

@@ -1,0 +1,60 @@
+"""What LOAD and STORE have in common: their fields, and bytes on their way between bus and memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.lib import data
+
+from emu.isa import Load
+from hw.axi import BURST_BEATS, PAGE
+from hw.instruction import field
+from hw.ports import LINE_BYTES
+
+TRANSFER = data.StructLayout(
+    {
+        "dram": 33,
+        "address": 32,
+        "size": 32,
+        "count1": 16,
+        "count2": 16,
+        "dram_stride1": 32,
+        "dram_stride2": 32,
+        "stride1": 16,
+        "stride2": 16,
+    }
+)
+"""The fields of docs/machine.md, section 4, in bytes, the base register added to the DRAM address."""
+LINE_SHIFT = LINE_BYTES.bit_length() - 1
+
+
+def transfer(instruction: Value, base: Value) -> Value:
+    """The bits of a TRANSFER; LOAD and STORE have their fields in the same places."""
+    fields = {name: field(instruction, Load, name) for name, _ in TRANSFER if name != "dram"}
+    origin = field(instruction, Load, "dram") + Mux(field(instruction, Load, "based"), base, 0)
+    return Cat(origin if name == "dram" else fields[name] for name, _ in TRANSFER)
+
+
+def log2(width: int) -> int:
+    """Of a power of two."""
+    return width.bit_length() - 1
+
+
+def block_shift(width: int) -> int:
+    """Bursts end where a multiple of 2 to this begins: none crosses a page or has too many beats."""
+    return min(log2(PAGE), log2(BURST_BEATS * width))
+
+
+def ones(count: Any, size: int) -> Value:
+    """`size` bits of which the lowest `count` are 1."""
+    return Cat(count > k for k in range(size))
+
+
+def rotated(m: Module, word: Value, places: Value) -> Value:
+    """A word with its bytes moved up by so many places, modulo its bytes, a power of two."""
+    for k, bit in enumerate(places):
+        stage = Signal(len(word), name=f"rotated{k}")
+        m.d.comb += stage.eq(Mux(bit, word.rotate_left(8 << k), word))
+        word = stage
+    return word
