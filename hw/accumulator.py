@@ -15,10 +15,10 @@ def step_layout(rows: int) -> data.StructLayout:
 
     add : add a row of dot products; first : to zero, not to what the bank holds
     high : the dot products are of high bytes, that is 256 times as much
-    drain : put the row of the other bank on the result; last : it is the command's last
+    drain : put the row of the other bank on the result
     """
     return data.StructLayout(
-        {"row": ceil_log2(rows), "bank": 1, "add": 1, "first": 1, "high": 1, "drain": 1, "last": 1}
+        {"row": ceil_log2(rows), "bank": 1, "add": 1, "first": 1, "high": 1, "drain": 1}
     )
 
 
@@ -36,12 +36,13 @@ class Accumulator(wiring.Component):
     step : In(step_layout), what to do
     dot : In(dot).array(lanes), the dot products of the step of two cycles before
     result : Out(lanes of int32), result_valid : Out(1), registers: a row that drains
-    finishing : Out(1), in the next cycle the last row is on `result`
 
-    Timing: one step per cycle: read, add, write. A drained row is on `result` 2 cycles after its step. A
-    row may be added to again, or drained, 4 cycles after the step that added to it, no sooner.
+    Timing: one step per cycle: read, add, write. A drained row is on `result` LATENCY = 2 cycles after
+    its step. A row may be added to again, or drained, 4 cycles after the step that added to it, no sooner.
     Range: all int32; sums wrap.
     """
+
+    LATENCY = 2
 
     def __init__(self, *, lanes: int, rows: int, dot: Shape) -> None:
         self.lanes, self.rows = lanes, rows
@@ -51,7 +52,6 @@ class Accumulator(wiring.Component):
                 "dot": In(dot).array(lanes),
                 "result": Out(data.ArrayLayout(signed(32), lanes)),
                 "result_valid": Out(1),
-                "finishing": Out(1),
             }
         )
 
@@ -87,5 +87,4 @@ class Accumulator(wiring.Component):
             m.d.sync += total.word_select(lane, 32).eq(before.word_select(lane, 32) + addend)
         m.d.comb += self.result.eq(drained)
         m.d.sync += self.result_valid.eq(read.drain)
-        m.d.comb += self.finishing.eq(read.last)
         return m

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Cat, DomainRenamer, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
@@ -43,9 +44,13 @@ class MacArray(Core):
     it in a slot of max(rows, tile) cycles, in whose first `rows` cycles x is wanted and in whose first
     `tile` cycles the next tile's y. An output leaves during the first `rows` cycles of the slot after
     its last, a row per cycle; after the last slot of a command `rows` cycles are added for that. In
-    all `emu.duration.mac_array_unit`. A missing input or a waiting result stops everything.
+    all `emu.duration.mac_array_unit`. A missing input or waiting results stop the schedule; products
+    and sums flow on, for a clock enable would have to reach all of them.
     Range: every value of every operand; accumulators wrap at 32 bits (docs/numerics.md, section 3).
     """
+
+    TO_STEP = 3
+    """From a row of x to its step in the accumulators."""
 
     def __init__(self, *, lanes: int, depth: int, accumulator_rows: int) -> None:
         for name, size in (("lanes", lanes), ("depth", depth)):
@@ -61,6 +66,7 @@ class MacArray(Core):
                 "y": data.ArrayLayout(signed(8), max(lanes, depth)),
             },
             result=data.ArrayLayout(signed(32), lanes),
+            trailing=self.TO_STEP + Accumulator.LATENCY,
         )
 
     def elaborate(self, platform: Any) -> Module:
@@ -68,42 +74,51 @@ class MacArray(Core):
         m.submodules.schedule = schedule = Schedule(
             lanes=self.lanes, depth=self.depth, accumulator_rows=self.accumulator_rows
         )
-        m.submodules.accumulator = accumulator = Accumulator(
-            lanes=self.lanes, rows=self.accumulator_rows, dot=dot_shape(self.depth)
-        )
+        flow = DomainRenamer("flow")
+        accumulator = Accumulator(lanes=self.lanes, rows=self.accumulator_rows, dot=dot_shape(self.depth))
+        m.submodules.accumulator = flow(accumulator)
         lanes = [StationaryRow(depth=self.depth) for _ in range(self.lanes)]
 
-        # A byte of x and its sign; the products follow a cycle later.
-        operand = [Signal(9, name=f"operand{k}", reset_less=True) for k in range(self.depth)]
-        for k, byte in enumerate(operand):
-            x = Value.cast(self.x[k])
+        # Of a row of x a byte and its sign, once more for the way to all lanes; the products follow.
+        operand = [Signal(9 * self.depth, name=f"operand{k}", reset_less=True) for k in range(2)]
+        m.d.flow += operand[1].eq(operand[0])
+        for k, x in enumerate(Value.cast(element) for element in self.x):
             low = Cat(x[:8], x[7] & ~schedule.x16)
-            m.d.sync += byte.eq(Mux(schedule.step.high, Cat(x[8:], x[15]), low))
+            chosen = Mux(schedule.step.high, Cat(x[8:], x[15]), low)
+            m.d.flow += operand[0].word_select(k, 9).eq(chosen)
         # The step meets the row's dot products in the accumulator, which expects them 2 cycles after it.
-        delayed = [Signal(step_layout(self.accumulator_rows), name=f"step{k}") for k in range(2)]
-        m.d.sync += [delayed[0].eq(schedule.step), delayed[1].eq(delayed[0])]
+        steps = [Signal(step_layout(self.accumulator_rows), name=f"step{k}") for k in range(self.TO_STEP)]
+        m.d.flow += [late.eq(early) for early, late in itertools.pairwise([schedule.step, *steps])]
+        for name in ("add", "drain"):
+            m.d.flow += steps[0][name].eq(schedule.step[name] & self.moving)
 
-        y = Value.cast(self.y)
+        # What the lanes' clock enables are made of comes from registers, and y with it.
+        load, use = Signal(), Signal()
+        y = Signal(8 * len(self.y), reset_less=True)
+        m.d.flow += [
+            load.eq(schedule.y_want & self.moving),
+            use.eq(schedule.use & self.moving),
+            y.eq(self.y),
+        ]
         following = [*(lane.loading for lane in lanes[1:]), y[: 8 * self.depth]]
         for k, lane in enumerate(lanes):
-            m.submodules[f"lane{k}"] = lane
+            m.submodules[f"lane{k}"] = flow(lane)
             m.d.comb += [
-                lane.load.eq(schedule.y_want),
+                lane.load.eq(load),
                 lane.depth_major.eq(schedule.depth_major),
                 lane.row.eq(following[k]),
                 lane.byte.eq(y.word_select(k, 8)),
-                lane.use.eq(schedule.use),
-                lane.x.eq(Cat(operand)),
+                lane.use.eq(use),
+                lane.x.eq(operand[1]),
                 accumulator.dot[k].eq(lane.dot),
             ]
         m.d.comb += [
             schedule.command.eq(self.command),
             schedule.start.eq(self.start),
-            schedule.finishing.eq(accumulator.finishing),
             self.idle.eq(schedule.idle),
             self.x_want.eq(schedule.x_want),
             self.y_want.eq(schedule.y_want),
-            accumulator.step.eq(delayed[1]),
+            accumulator.step.eq(steps[-1]),
             self.result.eq(accumulator.result),
             self.result_valid.eq(accumulator.result_valid),
         ]
@@ -119,7 +134,6 @@ class Schedule(wiring.Component):
     depth_major, x16 : Out(1), of the command
     use : Out(1), the first cycle of a slot: the tile that has been loaded comes into use
     step : Out(step_layout), what becomes of the row of x of this cycle
-    finishing : In(1), the last row is on `result` in the next cycle
     """
 
     def __init__(self, *, lanes: int, depth: int, accumulator_rows: int) -> None:
@@ -135,7 +149,6 @@ class Schedule(wiring.Component):
                 "x16": Out(1),
                 "use": Out(1),
                 "step": Out(step_layout(accumulator_rows)),
-                "finishing": In(1),
             }
         )
 
@@ -161,6 +174,8 @@ class Schedule(wiring.Component):
         last_inner = Signal()
         last_outer = Signal()
         new_output = Signal()
+        # The command's last row on its way to the result: the cycles in which anything may stop count.
+        leaving = Signal(MacArray.TO_STEP + Accumulator.LATENCY - 1)
         m.d.sync += [last_inner.eq(inner == 1), last_outer.eq(outer == 1)]
 
         rows_end = Signal()
@@ -226,10 +241,11 @@ class Schedule(wiring.Component):
                 with m.If(final):
                     m.d.sync += [self.use.eq(0), tile_on.eq(0), self.x_want.eq(0), self.y_want.eq(0)]
                     m.next = "DRAIN"
-            with m.State("DRAIN"):
-                m.d.comb += self.step.last.eq(rows_end)
-                with m.If(end):
-                    m.next = "FINISH"
-            with m.State("FINISH"), m.If(self.finishing):
-                m.next = "IDLE"
+            with m.State("DRAIN"), m.If(end):
+                m.d.sync += leaving.eq(1)
+                m.next = "FINISH"
+            with m.State("FINISH"):
+                m.d.sync += leaving.eq(leaving << 1)
+                with m.If(leaving[-1]):
+                    m.next = "IDLE"
         return m

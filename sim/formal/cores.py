@@ -1,7 +1,8 @@
 """The counters of real cores, at small sizes, for as many cycles as a few commands take.
 
 A core that its `Unit` stops does not change, so its state goes through the same sequence with stalls as
-without, and what holds here, where nothing stops it, holds in a unit whatever comes and goes.
+without, and what holds here, where nothing stops it, holds in a unit whatever comes and goes. Of a core
+that is trailing, a part does not stop: the solver stops the rest in any cycles.
 """
 
 from __future__ import annotations
@@ -11,12 +12,23 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
-from amaranth.hdl import Assert, Assume, Cover, Fragment, Module, ResetSignal, Signal, Value
+from amaranth.hdl import (
+    Assert,
+    Assume,
+    Const,
+    Cover,
+    Elaboratable,
+    Fragment,
+    Module,
+    ResetSignal,
+    Signal,
+    Value,
+)
 from amaranth.lib import data
 
 from hw.accumulator import step_layout
 from hw.mac_array import MacArray
-from hw.stream import Core
+from hw.stream import Core, stoppable
 from sim.formal.division import delayed
 from sim.formal.inside import opened
 from sim.formal.proof import Spec
@@ -44,13 +56,18 @@ class CoreSpec(Spec):
         self.core, self.limits, self.at_once = make(), limits, at_once
         self.free += [self.core.start, Value.cast(self.core.command)]
         self.free += [Value.cast(getattr(self.core, name)) for name in self.core.input_shapes]
+        self.advance = self.choose(1, "advance") if self.core.trailing else Const(1)
+
+    def within(self, m: Module) -> Elaboratable:
+        """The core, to take as a submodule of `m`."""
+        return stoppable(m, self.core, self.advance) if self.core.trailing else self.core
 
     def assume_commands(self, m: Module) -> SimpleNamespace:
         """Returns the limited fields, no wider than they need be."""
         m.d.comb += Assume(~self.core.start | self.core.idle)
         if self.at_once:
             begun = Signal()
-            m.d.sync += begun.eq(1)
+            m.d.sync += begun.eq(begun | self.advance)
             m.d.comb += [Assume(begun | self.core.start), Assume(~ResetSignal("sync"))]
         fields = SimpleNamespace()
         for name, most in self.limits.items():
@@ -86,21 +103,25 @@ class CoreBalance(CoreSpec):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.submodules.core = core = self.core
+        core = self.core
+        m.submodules.core = self.within(m)
         fields = self.assume_commands(m)
+        start = core.start & self.advance
         resting = Signal(range(self.settle + 1))
-        with m.If(~core.idle | core.start):
+        with m.If(~core.idle | start):
             m.d.sync += resting.eq(0)
         with m.Elif(resting < self.settle):
             m.d.sync += resting.eq(resting + 1)
         rested = resting == self.settle
-        flows = {"result": (core.result_valid, self.results)}
-        flows |= {name: (getattr(core, f"{name}_want"), count) for name, count in self.beats.items()}
+        given = core.result_valid & (self.advance | bool(core.trailing))
+        flows = {"result": (given, self.results)}
+        for name, count in self.beats.items():
+            flows[name] = (getattr(core, f"{name}_want") & self.advance, count)
         for name, (moves, count) in flows.items():
             asked = Signal(COUNT_BITS, name=f"{name}_asked")
             moved = Signal(COUNT_BITS, name=f"{name}_moved")
             m.d.sync += moved.eq(moved + moves)
-            with m.If(core.start):
+            with m.If(start):
                 m.d.sync += asked.eq(asked + count(fields))
             m.d.comb += [
                 Assert(moved + moves <= asked),
@@ -162,9 +183,9 @@ class AccumulatorDistance(CoreSpec):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.submodules.core, signals = opened(self.core)
+        m.submodules.core, signals = opened(self.within(m))
         self.assume_commands(m)
-        steps = [signals["schedule.step"]]
+        steps = [signals["step2"]]
         for k in range(1, self.DISTANCE + 1):
             steps.append(delayed(m, steps[-1], 1, f"step_{k}"))
         now, *past = (data.View(step_layout(self.rows), step) for step in steps)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from amaranth.hdl import Assert, Cover, Module, Mux, Signal, Value
+from amaranth.hdl import Assert, Assume, Cat, Cover, Module, Mux, Signal, Value
 
-from hw.stream import Buffer, Core, Unit
+from hw.stream import Buffer, Core, TrailingBuffer, Unit
 from sim.formal.inside import opened
 from sim.formal.proof import Spec
 
@@ -120,6 +120,43 @@ class BufferRegistered(Spec):
                 Assert(one.o.payload == other.o.payload),
                 Cover(self.differ & (one.i.valid != other.i.valid) & (one.o.ready != other.o.ready)),
             ]
+        return m
+
+
+class TrailingQueue(Spec):
+    """`TrailingBuffer` is a queue that always has room for beats that come late.
+
+    They may come up to TRAILING cycles after `i.ready` was last high. Every beat carries its number
+    modulo 16: they leave in order, none is lost or doubled, and one that waits stays. Bounded.
+    """
+
+    TRAILING = 2
+
+    def __init__(self, buffer: Callable[[int, int], TrailingBuffer] = TrailingBuffer) -> None:
+        super().__init__()
+        self.buffer = buffer(4, self.TRAILING)
+        self.free += [self.buffer.i.valid, self.buffer.o.ready]
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.submodules.buffer = buffer = self.buffer
+        i, o = buffer.i, buffer.o
+        was_ready = Signal(self.TRAILING)
+        sent, received = Signal(4), Signal(4)
+        m.d.sync += [
+            was_ready.eq(Cat(i.ready, was_ready)),
+            sent.eq(sent + i.valid),
+            received.eq(received + (o.valid & o.ready)),
+        ]
+        m.d.comb += [
+            Assume(~i.valid | i.ready | was_ready.any()),
+            i.payload.eq(sent),
+            Assert(~o.valid | (o.payload == received)),
+            Assert(o.valid == (sent != received)),
+            Cover((sent - received)[:4] == buffer.depth),
+            Cover(received == 9),
+        ]
+        assert_held(m, o.valid, o.ready, o.payload, "o")
         return m
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from amaranth.hdl import Assert, Assume, Cat, Cover, Module, Signal, Value
@@ -10,6 +11,7 @@ from amaranth.lib import data
 from hw.stream import Core, Unit
 from sim.formal.inside import opened
 from sim.formal.proof import Spec
+from sim.formal.streams import assert_held
 
 STAGES = 3
 
@@ -17,8 +19,10 @@ STAGES = 3
 class Echo(Core):
     """The smallest core that does all that cores do: beats leave as they came, STAGES cycles later."""
 
-    def __init__(self) -> None:
-        super().__init__(command=data.StructLayout({"rows": 3}), inputs={"i": 4}, result=4)
+    def __init__(self, trailing: int = 0) -> None:
+        super().__init__(
+            command=data.StructLayout({"rows": 3}), inputs={"i": 4}, result=4, trailing=trailing
+        )
         self.rows_left = Signal(3)
         self.valid = Signal(STAGES - 1)
         self.beats = [Signal(4, name=f"beat_{k}") for k in range(STAGES - 1)]
@@ -40,12 +44,37 @@ class Echo(Core):
         return m
 
 
+class TrailingEcho(Echo):
+    """An `Echo` whose beats flow on while it is stopped."""
+
+    def __init__(self) -> None:
+        super().__init__(STAGES)
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        leaving = Signal(STAGES)
+        m.d.comb += [
+            self.i_want.eq(self.rows_left != 0),
+            self.idle.eq((self.rows_left == 0) & ~leaving.any()),
+        ]
+        m.d.flow += [
+            Cat(self.valid, self.result_valid).eq(Cat(self.i_want & self.moving, self.valid)),
+            Cat(self.beats, self.result).eq(Cat(self.i, self.beats)),
+        ]
+        m.d.sync += leaving.eq(Cat(self.i_want, leaving))
+        with m.If(self.start):
+            m.d.sync += self.rows_left.eq(self.command.rows)
+        with m.Elif(self.i_want):
+            m.d.sync += self.rows_left.eq(self.rows_left - 1)
+        return m
+
+
 class EchoSpec(Spec):
     """Commands of 1..7 rows, beats and readiness in any cycle; every beat carries its number modulo 16."""
 
-    def __init__(self) -> None:
+    def __init__(self, core: Callable[[], Echo] = Echo) -> None:
         super().__init__()
-        self.core = Echo()
+        self.core = core()
         self.unit = unit = Unit(self.core)
         self.free += [
             unit.command.valid,
@@ -104,6 +133,31 @@ class UnitOrder(EchoSpec):
             Assert(~signals["result_buffer.waiting"] | unit.o.valid),
             Cover(unit.o.valid & (unit.o.payload == 9)),
         ]
+        return m
+
+
+class UnitTrails(EchoSpec):
+    """A `Unit` around a core that is trailing loses, doubles and reorders no beat.
+
+    The next beat to leave is in every cycle the one whose number is next, and one that waits stays.
+    A core of three stages that do not stop. Bounded.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(TrailingEcho)
+
+    def elaborate(self, platform: Any) -> Module:
+        m, signals = self.common()
+        unit, level = self.unit, signals["result_buffer.level"]
+        in_core = self.core.result_valid + sum(self.core.valid)
+        in_buffers = unit.o.valid + level + signals["i_buffer.o__valid"] + signals["i_buffer.waiting"]
+        m.d.comb += [
+            Assert(~unit.o.valid | (unit.o.payload == self.received)),
+            Assert((self.received + in_core + in_buffers)[:4] == self.sent),
+            Cover(unit.o.valid & (unit.o.payload == 9)),
+            Cover(level == STAGES + 2),
+        ]
+        assert_held(m, unit.o.valid, unit.o.ready, unit.o.payload, "o")
         return m
 
 
