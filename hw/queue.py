@@ -45,6 +45,7 @@ class Queue(wiring.Component):
     counts : In, instructions completed by every unit, those that complete in this cycle included
     instruction : Out(256), start : Out(1), high in an instruction's first cycle; held until the last
     finishing : In(1), the unit is in the last cycle of its instruction
+    busy : Out(1), an instruction that is no WAIT is held;  waiting : Out(1), a WAIT is
     completes : Out(1), an instruction that is no WAIT is in its last cycle
     at_end : Out(1), nothing of the segment remains after this cycle
     base : Out(32), the base register
@@ -71,6 +72,8 @@ class Queue(wiring.Component):
                 "instruction": Out(INSTRUCTION_BITS),
                 "start": Out(1),
                 "finishing": In(1),
+                "busy": Out(1),
+                "waiting": Out(1),
                 "completes": Out(1),
                 "at_end": Out(1),
                 "base": Out(32),
@@ -101,7 +104,9 @@ class Queue(wiring.Component):
             self.instruction.eq(read.data),
             self.start.eq(fresh & ~waits),
             done.eq(valid & Mux(waits, met, self.finishing)),
-            self.completes.eq(valid & ~waits & self.finishing),
+            self.busy.eq(valid & ~waits),
+            self.waiting.eq(valid & waits),
+            self.completes.eq(self.busy & self.finishing),
             self.at_end.eq(~valid | (done & last)),
             read.en.eq(self.begin | done),
             read.addr.eq(Mux(self.begin, self.segment.first, segment.first + following)[:address_bits]),

@@ -16,6 +16,7 @@ from hw.queue import COUNT_BITS, INDEX_BITS, UNITS, Queue
 DESCRIPTOR_WORDS = 3 + 3 * UNITS
 """Of a segment: base, base_step, repeat, then per unit first instruction, instructions, those no waits."""
 SEGMENT_BITS = 8
+WATCHDOG_ERROR = 6
 
 PORT = wiring.Signature(
     {
@@ -45,6 +46,8 @@ class Sequencer(wiring.Component):
     segments : In, of the program;  start : In(1)
     running : Out(1), from the cycle in which the first instructions begin to the one in which the last ends
     finished : Out(1), that last cycle
+    busy, waiting : Out(1) per unit, it holds an instruction that is no WAIT, or one that is
+    expired : In(1), the watchdog's error, given to the lowest unit that holds an instruction
     error : Out(8), error_unit, error_segment, error_iteration, error_index : Out, in the cycle of an error
     """
 
@@ -67,6 +70,9 @@ class Sequencer(wiring.Component):
                 "start": In(1),
                 "running": Out(1),
                 "finished": Out(1),
+                "busy": Out(UNITS),
+                "waiting": Out(UNITS),
+                "expired": In(1),
                 "error": Out(8),
                 "error_unit": Out(3),
                 "error_segment": Out(SEGMENT_BITS),
@@ -117,6 +123,8 @@ class Sequencer(wiring.Component):
         self._count(m, queues, begin)
         m.d.comb += [
             all_at_end.eq(Cat(queue.at_end for queue in queues).all()),
+            self.busy.eq(Cat(queue.busy for queue in queues)),
+            self.waiting.eq(Cat(queue.waiting for queue in queues)),
             self.finished.eq(self.running & all_at_end & last),
             begin.eq(self.start & ~self.running | self.running & all_at_end & ~last),
         ]
@@ -143,7 +151,10 @@ class Sequencer(wiring.Component):
         """The lowest unit's error."""
         m.d.comb += self.error_segment.eq(following - 1)
         for k, queue in reversed(list(enumerate(queues))):
-            code = Mux(queue.error != 0, queue.error, self.unit[k].error)
+            expired = Mux(self.expired & (queue.busy | queue.waiting), WATCHDOG_ERROR, 0)
+            code = Mux(
+                queue.error != 0, queue.error, Mux(self.unit[k].error != 0, self.unit[k].error, expired)
+            )
             with m.If(self.running & (code != 0)):
                 m.d.comb += [
                     self.error.eq(code),

@@ -17,7 +17,7 @@ COUNTS = [(1, 1, 1), (4, 1, 1), (1, 3, 1), (1, 1, 2), (3, 4, 2), (2, 1, 5)]
 
 def walk(nest: Nest, origin: int, steps: list[int], counts: tuple[int, ...], rng: Any) -> list[Any]:
     """What the nest shows, gone through with random pauses."""
-    found = []
+    found: list[Any] = []
 
     async def bench(ctx: Any) -> None:
         for _ in range(2):  # the second time without a reset

@@ -8,28 +8,16 @@ from amaranth.sim import Simulator
 from hypothesis import given, settings
 
 from emu.duration import cycles
-from emu.isa import Unit, Wait, decode, encode
+from emu.isa import Unit, decode, encode
 from emu.machine import Machine
 from emu.program import Program
 from emu.timing import simulate_program
 from hw.sequencer import DESCRIPTOR_WORDS, Sequencer
 from tests.emu.test_timing import programs
+from tests.hw.controlled import descriptors
 
 DEPTH, SEGMENTS = 64, 4
 Spans = list[list[tuple[int, int]]]
-
-
-def descriptors(program: Program) -> list[list[int]]:
-    """The segment table's words; the queues stand one after the other in the program memories."""
-    first = [0] * len(Unit)
-    table = []
-    for segment in program.segments:
-        words = [segment.base, segment.base_step, segment.repeat]
-        for unit, queue in enumerate(segment.queues):
-            words += [first[unit], len(queue), sum(not isinstance(i, Wait) for i in queue)]
-            first[unit] += len(queue)
-        table.append(words)
-    return table
 
 
 def run(program: Program) -> tuple[Spans, int]:

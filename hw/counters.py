@@ -1,0 +1,53 @@
+"""How long a program ran and what its units did meanwhile."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.hdl import Module
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.queue import UNITS
+
+CYCLE_BITS = 64
+COUNTER_BITS = 48
+
+
+class Counters(wiring.Component):
+    """Cycles.
+
+    Members
+    -------
+    clear : In(1), all are 0 from the next cycle on
+    running : In(1);  busy, waiting : In(1) per unit;  moved : In(1), each only while running
+    cycles : Out(64), in which the machine ran
+    unit_busy, unit_waiting : Out(48) per unit;  transfers : Out(48), in which bytes crossed the memory port
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            {
+                "clear": In(1),
+                "running": In(1),
+                "busy": In(UNITS),
+                "waiting": In(UNITS),
+                "moved": In(1),
+                "cycles": Out(CYCLE_BITS),
+                "unit_busy": Out(COUNTER_BITS).array(UNITS),
+                "unit_waiting": Out(COUNTER_BITS).array(UNITS),
+                "transfers": Out(COUNTER_BITS),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        events = [(self.cycles, self.running), (self.transfers, self.running & self.moved)]
+        events += zip(self.unit_busy, self.busy, strict=True)
+        events += zip(self.unit_waiting, self.waiting, strict=True)
+        for counter, event in events:
+            with m.If(self.clear):
+                m.d.sync += counter.eq(0)
+            with m.Else():
+                m.d.sync += counter.eq(counter + event)
+        return m
