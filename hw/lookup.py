@@ -38,6 +38,7 @@ class Lookup(wiring.Component):
 
     def __init__(self, *, lanes: int, window: int) -> None:
         self.lanes, self.window = lanes, window
+        self.memory = LineMemory(lines=TABLE_BYTES // LINE_BYTES, write=window, reads=(LINE_BYTES,) * lanes)
         super().__init__(
             {
                 "command": In(stream.Signature(data.StructLayout({"rows": 16, "beats": 17}))),
@@ -49,9 +50,7 @@ class Lookup(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.submodules.table = table = LineMemory(
-            lines=TABLE_BYTES // LINE_BYTES, write=self.window, reads=(LINE_BYTES,) * self.lanes
-        )
+        m.submodules.table = table = self.memory
         wiring.connect(m, wiring.flipped(self.table), table.write)
         beats, beat, rows = Signal(17), Signal(17), Signal(16)
         channel = Signal(range(CHANNELS))

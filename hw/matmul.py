@@ -44,6 +44,7 @@ class MatmulEngine(wiring.Component):
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
+        self.array, self.requantizer = make_unit("mac_array", machine), make_unit("requantize", machine)
         word = machine.word
         super().__init__(
             {
@@ -85,11 +86,11 @@ class MatmulEngine(wiring.Component):
                 rest.eq(((length - 1) & (size - 1)) + 1),
             ]
 
-        m.submodules.array = array = make_unit("mac_array", machine)
-        m.submodules.requantizer = requantizer = make_unit("requantize", machine)
-        m.submodules.x_reader = x = XReader(machine)
-        m.submodules.y_reader = y = YReader(machine)
-        m.submodules.constants_reader = constants = Constants(machine)
+        m.submodules.array, m.submodules.requantizer = array, requantizer = self.array, self.requantizer
+        streams = array.core.input_shapes
+        m.submodules.x_reader = x = XReader(machine, streams["x"])
+        m.submodules.y_reader = y = YReader(machine, streams["y"])
+        m.submodules.constants_reader = constants = Constants(machine, requantizer.core.command_shape)
         for reader in (x, y, constants):
             m.d.comb += [
                 reader.instruction.eq(self.port.instruction),

@@ -16,7 +16,6 @@ from hw.nest import Nest
 from hw.ports import ERROR_BITS, LINE_BYTES, read_port
 from hw.prefetch import Prefetch
 from hw.row_engine import PARAMETER_BITS
-from hw.units import UNITS
 from model.integer.constants import MAX_SHIFT
 
 PASSES_BITS = 2
@@ -24,6 +23,10 @@ PASSES_BITS = 2
 
 class Operand(wiring.Component):
     """What the readers of a product have in common.
+
+    Parameters
+    ----------
+    machine : array, scratchpad, stationary buffer;  payload : of the stream that takes the beats
 
     Members
     -------
@@ -67,16 +70,8 @@ class Operand(wiring.Component):
         return Mux(self.field("x16"), Const(2, PASSES_BITS), Const(1, PASSES_BITS))
 
 
-def array_inputs(machine: Machine) -> dict[str, Any]:
-    """Shapes of the array's streams."""
-    return UNITS["mac_array"].core(machine).input_shapes
-
-
 class XReader(Operand):
     """Rows of x for every tile: of outputs, of inputs, pass by pass; zeros beyond column K."""
-
-    def __init__(self, machine: Machine) -> None:
-        super().__init__(machine, array_inputs(machine)["x"])
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -123,9 +118,8 @@ class YReader(Operand):
     Rows beyond N or K are not read: what stands for them in the array reaches no output.
     """
 
-    def __init__(self, machine: Machine) -> None:
-        word = machine.word
-        super().__init__(machine, array_inputs(machine)["y"], packed=Out(read_port(word)))
+    def __init__(self, machine: Machine, payload: Any) -> None:
+        super().__init__(machine, payload, packed=Out(read_port(machine.word)))
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -190,9 +184,8 @@ class Constants(Operand):
     param : In(128), the parameter word
     """
 
-    def __init__(self, machine: Machine) -> None:
-        shape = UNITS["requantize"].core(machine).command_shape
-        super().__init__(machine, shape, param=In(PARAMETER_BITS))
+    def __init__(self, machine: Machine, payload: Any) -> None:
+        super().__init__(machine, payload, param=In(PARAMETER_BITS))
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

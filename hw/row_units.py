@@ -14,7 +14,7 @@ from hw.instruction import ILLEGAL_FIELD
 from hw.ports import LINE_BYTES, read_port
 from hw.row_engine import LAUNCH, Operand, RowEngine
 from hw.rows import RowReader
-from hw.units import UNITS, make_unit
+from hw.units import layernorm_lanes, make_unit
 from model.integer.constants import GELU_FORMS, MAX_BIAS, MAX_I0, MAX_SHIFT
 
 
@@ -151,6 +151,6 @@ def entry_alignment(lanes: int) -> int:
 
 def constants_window(machine: Machine) -> int:
     """Bytes that LAYERNORM reads of the row constants at once: lines, wherever its lanes begin."""
-    lanes = UNITS["layernorm"].core(machine).lanes
+    lanes = layernorm_lanes(machine)
     size = ENTRY_BYTES * lanes + LINE_BYTES - entry_alignment(lanes)
     return -(-size // LINE_BYTES) * LINE_BYTES

@@ -39,11 +39,11 @@ def elementwise_lanes(machine: Machine) -> int:
     return pairs_per_cycle(machine.elementwise_lanes, machine)
 
 
-def _shiftmax_lanes(machine: Machine) -> int:
+def shiftmax_lanes(machine: Machine) -> int:
     return pairs_per_cycle(machine.shiftmax_lanes, machine)
 
 
-def _layernorm_lanes(machine: Machine) -> int:
+def layernorm_lanes(machine: Machine) -> int:
     return pairs_per_cycle(machine.layernorm_lanes, machine)
 
 
@@ -68,15 +68,15 @@ UNITS: dict[str, UnitKind] = {
     ),
     "affine": UnitKind(
         "LayerNorm's scale and shift by channel",
-        lambda machine: Affine(lanes=_layernorm_lanes(machine)),
+        lambda machine: Affine(lanes=layernorm_lanes(machine)),
     ),
     "shift_exp": UnitKind(
         "exponentials by shifts",
-        lambda machine: ShiftExpVector(lanes=_shiftmax_lanes(machine)),
+        lambda machine: ShiftExpVector(lanes=shiftmax_lanes(machine)),
     ),
     "shiftmax": UnitKind(
         "softmax of int8 rows",
-        lambda machine: Shiftmax(lanes=_shiftmax_lanes(machine), max_length=machine.row_length),
+        lambda machine: Shiftmax(lanes=shiftmax_lanes(machine), max_length=machine.row_length),
     ),
     "shiftgelu": UnitKind(
         "GELU of int8 rows in its three forms",
@@ -88,7 +88,7 @@ UNITS: dict[str, UnitKind] = {
     ),
     "layernorm": UnitKind(
         "LayerNorm of int16 rows",
-        lambda machine: Layernorm(lanes=_layernorm_lanes(machine)),
+        lambda machine: Layernorm(lanes=layernorm_lanes(machine)),
     ),
     "argmax": UnitKind(
         "index of the first maximum of a row",

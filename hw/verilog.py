@@ -11,10 +11,12 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from amaranth.back import rtlil
 from amaranth.back.verilog import YosysError
@@ -60,7 +62,9 @@ CASES = """\
 def verilog_text(unit: wiring.Component, name: str) -> str:
     """The unit as Verilog-2005; its top module is `name`, the ports of streams are `STREAM__payload`,
     `STREAM__valid` and `STREAM__ready`. The same unit gives the same text."""
-    netlist = Netlist(_yosys(rtlil.convert(unit, name=name, emit_src=False), NETLIST))
+    with _without_zeros():
+        netlist_text = rtlil.convert(unit, name=name, emit_src=False)
+    netlist = Netlist(_yosys(netlist_text, NETLIST))
     for module in netlist.modules.values():
         for cell in module.cells:
             _fit(cell, module)
@@ -68,6 +72,23 @@ def verilog_text(unit: wiring.Component, name: str) -> str:
     cleared = _clear_memories(netlist)
     text = _yosys(netlist.text(), "write_verilog")
     return HEADER.format(name=name) + (CASES if "casez" in text else "") + _polished(text, cleared)
+
+
+@contextmanager
+def _without_zeros() -> Iterator[None]:
+    """Memories that begin with zeros are emitted without contents, which Amaranth would spell bit by bit:
+    minutes for a scratchpad."""
+    emit = rtlil.ModuleEmitter.emit_memory
+
+    def emit_memory(self: Any, cell_idx: int, cell: Any) -> None:
+        if any(cell.init):
+            emit(self, cell_idx, cell)
+
+    rtlil.ModuleEmitter.emit_memory = emit_memory
+    try:
+        yield
+    finally:
+        rtlil.ModuleEmitter.emit_memory = emit
 
 
 def write_verilog(units: Mapping[str, wiring.Component], folder: Path) -> None:
@@ -226,13 +247,12 @@ def _plain(name: str) -> str:
 
 
 def _clear_memories(netlist: Netlist) -> set[tuple[str, str]]:
-    """Takes their contents from memories that begin with zeros only; module and name of each."""
+    """Memories that begin with zeros: those that came without contents; module and name of each."""
     cleared = set()
     for module in netlist.modules.values():
         for cell in module.cells:
-            size, _, digits = cell.parameters.get("\\INIT", "").partition("'")
-            if digits and not digits.strip("0"):
-                cell.parameters["\\INIT"] = f"{size}'x"
+            _, _, digits = cell.parameters.get("\\INIT", "").partition("'")
+            if digits and not digits.strip("x"):
                 cleared.add((module.name[1:], cell.name[1:]))
     return cleared
 

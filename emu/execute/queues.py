@@ -44,7 +44,7 @@ from model.errors import InputError
 OnProbe = Callable[[str, int | None, int, int, NDArray[Any]], None]
 """Called with tensor, head, row, column and a copy of the values [rows, columns]."""
 
-_COMPUTE: dict[type, Callable[[Memories, Any], None]] = {
+COMPUTE: dict[type, Callable[[Memories, Any], None]] = {
     Matmul: matmul,
     Shiftmax: rows.shiftmax,
     Layernorm: rows.layernorm,
@@ -135,7 +135,7 @@ class _Run:
                 base = self.segment.base + queue.iteration * self.segment.base_step
                 _copy(self.memories, op, base if op.based else 0)
             else:
-                _COMPUTE[type(op)](self.memories, op)
+                COMPUTE[type(op)](self.memories, op)
         except InstructionError as error:
             where = f"segment {self.segment.name}, iteration {queue.iteration}"
             raise MachineError(error.code, queue.unit, queue.position, f"{error} ({where})") from None

@@ -36,11 +36,15 @@ class Rig:
         for k, name in enumerate(reads):
             wiring.connect(m, getattr(engine, name), self.scratchpad.read[k])
         wiring.connect(m, engine.write, self.scratchpad.write[0])
-        m.submodules.parameters = self.parameters = Memory(shape=unsigned(PARAMETER_BITS), depth=256, init=[])
+        m.submodules.parameters = self.parameters = Memory(
+            shape=unsigned(PARAMETER_BITS), depth=256, init=[]
+        )
         if hasattr(engine, "param"):
             port = self.parameters.read_port()
             m.d.comb += [port.addr.eq(engine.param_index), engine.param.eq(port.data)]
         self.lines: dict[Space, LineMemory] = {}
+        if hasattr(engine, "table"):
+            self.lines[Space.TABLE] = engine.unit.memory
         if hasattr(engine, "packed"):
             stationary = LineMemory(
                 lines=machine.stationary_bytes // LINE_BYTES, write=machine.word, reads=(machine.word,) * 2

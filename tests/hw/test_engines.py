@@ -1,0 +1,110 @@
+"""Every engine with random instructions: all of the scratchpad, and the cycles, are the emulator's."""
+# amaranth: UnusedElaboratable=no
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from emu.duration import cycles
+from emu.execute.memory import InstructionError, Memories
+from emu.execute.queues import COMPUTE
+from emu.isa import Argmax, Expand, Gelu, Instruction, Layernorm, Layout, Matmul, Shiftmax, Space
+from emu.machine import Machine
+from hw.elementwise import ArgmaxEngine, ExpandEngine, LookupEngine, ResidualEngine
+from hw.matmul import MatmulEngine
+from hw.row_units import GeluEngine, LayernormEngine, ShiftmaxEngine
+from sim.random_program import Chip, Maker
+from tests.hw.rig import Rig
+
+SMALL = replace(Machine.load("tests/hw/small.toml"), banks=29, bank_kib=1)
+WIDE = replace(SMALL, lanes=8, depth=16, elementwise_lanes=32, shiftmax_lanes=1, gelu_lanes=16)
+"""Lanes whose beats fill a line and more; one lane."""
+
+ENGINES: dict[str, tuple[Any, Callable[[Maker], Instruction | None]]] = {
+    "matmul": (MatmulEngine, Maker.matmul),
+    "shiftmax": (ShiftmaxEngine, Maker.shiftmax),
+    "layernorm": (LayernormEngine, Maker.layernorm),
+    "gelu": (GeluEngine, Maker.gelu),
+    "residual": (ResidualEngine, Maker.residual),
+    "lookup": (LookupEngine, Maker.lookup),
+    "argmax": (ArgmaxEngine, Maker.argmax),
+    "expand": (ExpandEngine, Maker.expand),
+}
+
+
+def memories(machine: Machine, chip: Chip) -> Memories:
+    """Memories that hold what a chip's first segment would load."""
+    found = Memories(machine, np.zeros(64, np.uint8))
+    for space, data in chip.spaces.items():
+        found.spaces[space][:] = data
+    return found
+
+
+@pytest.mark.parametrize("machine", [SMALL, WIDE], ids=["small", "wide"])
+@pytest.mark.parametrize("name", ENGINES)
+def test_random_instructions(name: str, machine: Machine) -> None:
+    engine, make = ENGINES[name]
+    chip = Chip(machine, np.random.default_rng(len(name)))
+    maker = Maker(chip, (0, 0))
+    instructions = [i for _ in range(10) if (i := make(maker)) is not None]
+    expected, seen = memories(machine, chip), memories(machine, chip)
+    for instruction in instructions:
+        COMPUTE[type(instruction)](expected, instruction)
+    found = Rig(engine(machine), machine).run(instructions, seen)
+    assert found == [(cycles(instruction, machine), 0) for instruction in instructions]
+    assert np.array_equal(seen.spaces[Space.SCRATCHPAD], expected.spaces[Space.SCRATCHPAD])
+
+
+SHIFTMAX = Shiftmax(0, 4096, 3, 20, 32, 48, 0)
+GELU = Gelu(0, 4096, 3, 20, 32, 32, 0)
+LAYERNORM = Layernorm(0, 0, 4096, 3, 20, 48, 48, 0)
+MATMUL = Matmul(0, 4096, 8192, 5, 9, 9, 16, 16, 16, Layout.LANE_MAJOR, False, False, 0)
+END = SMALL.scratchpad_bytes
+BAD: list[tuple[str, Instruction, dict[int, int], int]] = [
+    ("shiftmax", replace(SHIFTMAX, length=SMALL.row_length + 1), {}, 2),
+    ("shiftmax", replace(SHIFTMAX, source=8), {}, 2),
+    ("shiftmax", SHIFTMAX, {0: 0}, 2),
+    ("shiftmax", SHIFTMAX, {4: 0}, 2),
+    ("shiftmax", SHIFTMAX, {4: 32}, 2),
+    ("shiftmax", SHIFTMAX, {5: 14}, 2),
+    ("shiftmax", SHIFTMAX, {5: 47}, 2),
+    ("shiftmax", replace(SHIFTMAX, source=END), {}, 3),
+    ("shiftmax", replace(SHIFTMAX, target=END - 48), {}, 3),
+    ("gelu", GELU, {4: 64}, 2),
+    ("gelu", GELU, {5: 3}, 2),
+    ("gelu", GELU, {8: 0}, 2),
+    ("gelu", GELU, {11: 1}, 2),
+    ("layernorm", replace(LAYERNORM, length=1025), {}, 2),
+    ("layernorm", LAYERNORM, {4: 64}, 2),
+    ("layernorm", replace(LAYERNORM, slot=1), {}, 2),
+    ("argmax", Argmax(0, 4096, 3, 257, 528), {}, 2),
+    ("expand", Expand(0, 4096, 3, 5, 16, 16, 1, True), {}, 2),
+    ("matmul", replace(MATMUL, m=SMALL.accumulator_rows + 1), {}, 2),
+    ("matmul", MATMUL, {4: 64}, 2),
+    ("matmul", replace(MATMUL, y=END - 16), {}, 3),
+    ("matmul", replace(MATMUL, y=64), {}, 5),
+    ("matmul", replace(MATMUL, y=SMALL.stationary_bytes - 16, layout=Layout.PACKED), {}, 3),
+]
+GOOD = {0: 1, 4: 5, 5: 31, 8: 1, 9: 0, 10: 0, 11: 0}
+
+
+@pytest.mark.parametrize("case", range(len(BAD)))
+def test_errors(case: int) -> None:
+    name, instruction, changes, code = BAD[case]
+    chip = Chip(SMALL, np.random.default_rng(1))
+    word = chip.spaces[Space.PARAMETERS][:16]
+    word[:] = 0
+    for place, value in (GOOD | ({5: 1} if name == "gelu" else {}) | changes).items():
+        word[place] = value
+    chip.spaces[Space.CONSTANTS][1024 * 12 + 11] = 0x40  # B of slot 1, channel 0
+    held = memories(SMALL, chip)
+    with pytest.raises(InstructionError) as error:
+        COMPUTE[type(instruction)](held, instruction)
+    assert error.value.code == code
+    ((_, found),) = Rig(ENGINES[name][0](SMALL), SMALL).run([instruction], held)
+    assert found == code
