@@ -217,11 +217,10 @@ async def settle(ctx: Any, bench: Bench, start: int = 0) -> None:
     await bench.cycle(ctx, stop=1, start=start)
     ctx.set(bench.dut.port.instruction, 0)
     stopped = bench.now
+    bursts = bench.memory.bursts + ("ar" in bench.memory.waiting)
     while not ctx.get(bench.dut.quiet):
-        bursts = bench.memory.bursts
-        waiting = "ar" in bench.memory.waiting
         await bench.cycle(ctx)
-        assert bench.memory.bursts <= bursts + waiting and bench.now < stopped + 1000
+        assert bench.memory.bursts <= bursts and bench.now < stopped + 1000
     assert not bench.memory.owes and bench.written < stopped
     for _ in range(5):
         assert await bench.cycle(ctx) == (0, 0)
