@@ -41,7 +41,7 @@ DIVIDE = 16
 """One quotient of up to 48 bits: once per row in Shiftmax and LayerNorm, pipelined in GELU."""
 ROOT = 22
 """One square root; rows of LayerNorm follow each other no faster."""
-ARRAY_PIPELINE = 7
+ARRAY_PIPELINE = 8
 """MAC array: from the last row of x to its accumulators."""
 SHIFTMAX_PIPELINE = 29
 LAYERNORM_PIPELINE = 78

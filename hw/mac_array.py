@@ -49,7 +49,7 @@ class MacArray(Core):
     Range: every value of every operand; accumulators wrap at 32 bits (docs/numerics.md, section 3).
     """
 
-    TO_STEP = 3
+    TO_STEP = StationaryRow.LATENCY
     """From a row of x to its step in the accumulators."""
 
     def __init__(self, *, lanes: int, depth: int, accumulator_rows: int) -> None:
@@ -79,13 +79,18 @@ class MacArray(Core):
         m.submodules.accumulator = flow(accumulator)
         lanes = [StationaryRow(depth=self.depth) for _ in range(self.lanes)]
 
-        # Of a row of x a byte and its sign, once more for the way to all lanes; the products follow.
-        operand = [Signal(9 * self.depth, name=f"operand{k}", reset_less=True) for k in range(2)]
-        m.d.flow += operand[1].eq(operand[0])
+        # Of a row of x a byte and its sign, then once for each half of the lanes, which shortens the way
+        # to the multipliers. Different initial values keep synthesis from making one of the two again.
+        operand_bits = 9 * self.depth
+        operand = Signal(operand_bits, reset_less=True)
         for k, x in enumerate(Value.cast(element) for element in self.x):
             low = Cat(x[:8], x[7] & ~schedule.x16)
-            chosen = Mux(schedule.step.high, Cat(x[8:], x[15]), low)
-            m.d.flow += operand[0].word_select(k, 9).eq(chosen)
+            m.d.flow += operand.word_select(k, 9).eq(Mux(schedule.step.high, Cat(x[8:], x[15]), low))
+        halves = [
+            Signal(operand_bits, name=f"operand_of_half{half}", reset_less=True, init=init)
+            for half, init in enumerate((0, (1 << operand_bits) - 1))
+        ]
+        m.d.flow += [half.eq(operand) for half in halves]
         # The step meets the row's dot products in the accumulator, which expects them 2 cycles after it.
         steps = [Signal(step_layout(self.accumulator_rows), name=f"step{k}") for k in range(self.TO_STEP)]
         m.d.flow += [late.eq(early) for early, late in itertools.pairwise([schedule.step, *steps])]
@@ -109,7 +114,7 @@ class MacArray(Core):
                 lane.row.eq(following[k]),
                 lane.byte.eq(y.word_select(k, 8)),
                 lane.use.eq(use),
-                lane.x.eq(operand[1]),
+                lane.x.eq(halves[2 * k // self.lanes]),
                 accumulator.dot[k].eq(lane.dot),
             ]
         m.d.comb += [

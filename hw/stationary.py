@@ -34,7 +34,8 @@ class StationaryRow(wiring.Component):
     x : In(9 * depth), `depth` signed numbers in -128..255, the first in the lowest bits
     dot : Out(dot_shape(depth))
 
-    Timing: a dot product per cycle, 3 cycles after its x: products, sums of some of them, their sum.
+    Timing: a dot product per cycle, LATENCY = 4 cycles after its x: products, the same once more, sums
+    of some of them, their sum.
     `load` may go on in the cycle of `use`.
     Range: all x and y.
 
@@ -43,6 +44,8 @@ class StationaryRow(wiring.Component):
     The adders have two stages for every depth, four levels each at most: more registers would cost
     more than they give, in area and in simulation.
     """
+
+    LATENCY = 4
 
     def __init__(self, *, depth: int) -> None:
         self.depth = depth
@@ -72,8 +75,11 @@ class StationaryRow(wiring.Component):
         products = self._registers("product", [PRODUCT] * self.depth)
         for k, product in enumerate(products):
             m.d.sync += product.eq(self.x.word_select(k, 9).as_signed() * y[k])
+        # Multipliers stand where the device has them: a register close by, and a cycle for the way back.
+        arrived = self._registers("arrived", [PRODUCT] * self.depth)
+        m.d.sync += [late.eq(early) for early, late in zip(products, arrived, strict=True)]
         levels = self.depth.bit_length() - 1
-        sums = _add(products, levels - levels // 2)
+        sums = _add(arrived, levels - levels // 2)
         partial = self._registers("partial", [v.shape() for v in sums])
         m.d.sync += [register.eq(v) for register, v in zip(partial, sums, strict=True)]
         dot = Signal(dot_shape(self.depth), reset_less=True)

@@ -175,7 +175,7 @@ class Unit(wiring.Component):
     Timing: a command is accepted while the core is idle or the buffer has room. With inputs always
     valid and `o` always ready, the core never stops; the buffers add 1 cycle in front of it and 1
     behind. A missing input stops all of the core for as long as it lasts, and so do two results that
-    wait (or three, of a core that is trailing), whether or not another one comes.
+    wait, whether or not another one comes.
     """
 
     def __init__(self, core: Core) -> None:

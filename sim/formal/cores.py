@@ -185,7 +185,7 @@ class AccumulatorDistance(CoreSpec):
         m = Module()
         m.submodules.core, signals = opened(self.within(m))
         self.assume_commands(m)
-        steps = [signals["step2"]]
+        steps = [signals[f"step{MacArray.TO_STEP - 1}"]]
         for k in range(1, self.DISTANCE + 1):
             steps.append(delayed(m, steps[-1], 1, f"step_{k}"))
         now, *past = (data.View(step_layout(self.rows), step) for step in steps)

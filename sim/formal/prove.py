@@ -12,10 +12,10 @@ STREAM_PROOFS: dict[str, Proof] = {
     "buffer-queue": always("Buffer is a queue of two entries", BufferQueue, 3, 8),
     "buffer-held": always("a beat waits at Buffer's output unchanged", BufferHeld, 3, 8),
     "buffer-registered": always("Buffer's outputs depend on registers only", BufferRegistered, 3, 8),
-    "trailing-queue": bounded("TrailingBuffer is a queue with room for late beats", TrailingQueue, 24),
+    "trailing-queue": bounded("TrailingBuffer is a queue with room for late beats", TrailingQueue, 16),
     "unit-order": always("Unit loses, doubles and reorders no beat", UnitOrder, 4, 20),
     "unit-owes": always("Unit delivers what its commands ask for", UnitOwes, 4, 20),
-    "unit-trails": bounded("Unit loses no beat of a core that is trailing", UnitTrails, 24),
+    "unit-trails": Proof("Unit loses no beat of a core that is trailing", UnitTrails, "bmc", 18, 30),
     "unit-moves": always("Unit never stands still without a reason", UnitMoves, 12, 20),
 }
 

@@ -14,6 +14,8 @@ from sim.formal.proof import Spec
 from sim.formal.streams import assert_held
 
 STAGES = 3
+FULL = 8
+"""Beats that wait in a `TrailingBuffer` at most, of so many stages that flow on."""
 
 
 class Echo(Core):
@@ -155,7 +157,7 @@ class UnitTrails(EchoSpec):
             Assert(~unit.o.valid | (unit.o.payload == self.received)),
             Assert((self.received + in_core + in_buffers)[:4] == self.sent),
             Cover(unit.o.valid & (unit.o.payload == 9)),
-            Cover(level == STAGES + 2),
+            Cover(level == FULL),
         ]
         assert_held(m, unit.o.valid, unit.o.ready, unit.o.payload, "o")
         return m
