@@ -60,7 +60,8 @@ class Bench(ABC):
         """Constrained random transactions without end, most of them short."""
 
     def exhaustive(self) -> Iterator[Transaction]:
-        """Every input of a space that is small enough; of most units it is not."""
+        """What is played once only, back to back: every input of a space that is small enough, or what
+        takes long; most units have neither."""
         return iter(())
 
 
@@ -78,3 +79,11 @@ def to_beats(rows: Ints, lanes: int, rng: np.random.Generator | None = None, bit
         padded = rng.integers(-(1 << bits - 1), 1 << bits - 1, (count, beats * lanes))
     padded[:, :length] = rows
     return padded.reshape(count * beats, lanes)
+
+
+def counter_sizes(lanes: int) -> list[tuple[int, int]]:
+    """Rows and lengths of 16 bits that use every bit of the counters of rows and beats: in the beats of
+    a row each bit by itself, which a comparison might miss, and all of them together."""
+    most = (1 << 16) - 1
+    lengths = [length for bit in range(16) if (length := (lanes << bit) + 1) <= most]
+    return [*((2, length) for length in lengths), (2, most), (most, 1)]

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from emu.duration import argmax_unit
-from sim.transaction import Bench, Ints, Transaction, to_beats
+from sim.transaction import Bench, Ints, Transaction, counter_sizes, to_beats
 
 LOW, HIGH = -(2**15), 2**15 - 1
 
@@ -60,6 +60,13 @@ class ArgmaxBench(Bench):
             if rng.random() < 0.2:
                 scores += rng.choice([LOW + spread + 1, HIGH - spread])
             yield self._transaction("random", scores, rng)
+
+    def exhaustive(self) -> Iterator[Transaction]:
+        """Long rows, and many."""
+        rng = np.random.default_rng(0)
+        for rows, length in counter_sizes(self.core.lanes):
+            scores = rng.integers(LOW, HIGH + 1, (rows, length))
+            yield self._transaction(f"{rows} rows of {length}", scores, rng)
 
     def _transaction(self, name: str, scores: Ints, rng: np.random.Generator) -> Transaction:
         rows, length = scores.shape

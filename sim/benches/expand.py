@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from emu.duration import expand_unit
-from sim.transaction import Bench, Ints, Transaction, to_beats
+from sim.transaction import Bench, Ints, Transaction, counter_sizes, to_beats
 
 LABELS = 1 << 16
 
@@ -50,9 +50,21 @@ class ExpandBench(Bench):
             length = int(rng.integers(1, min(most, 4 * lanes) + 1))
             if rng.random() < 0.3:
                 length = -(-length // lanes) * lanes
-            rows = int(rng.integers(1, 6))
+            rows = int(rng.choice([1, 1, 2, 5]))
             labels = rng.integers(0, int(rng.choice([2, 150, LABELS])), (rows, length))
             yield self._transaction("random", labels, factor, rng)
+
+    def exhaustive(self) -> Iterator[Transaction]:
+        """Every bit of factor, length and rows, alone and in company: what takes too long to be played
+        more than once."""
+        lanes, most = self.core.lanes, LABELS - 1
+        near = sorted({1, lanes // 2, lanes - 1, lanes} - {0})  # a factor may be mistaken for one of these
+        sizes = [(1, 1, min((1 << bit) + small, most)) for bit in range(16) for small in near]
+        sizes += [(1, 1, most), *((rows, length, 1) for rows, length in counter_sizes(lanes))]
+        rng = np.random.default_rng(0)
+        for rows, length, factor in sizes:
+            labels = rng.integers(0, LABELS, (rows, length))
+            yield self._transaction(f"{rows} rows of {length}, {factor} times", labels, factor, rng)
 
     def _transaction(self, name: str, labels: Ints, factor: int, rng: np.random.Generator) -> Transaction:
         rows, length = labels.shape

@@ -11,7 +11,7 @@ import numpy as np
 from emu.duration import residual_unit
 from model.integer.arithmetic import dyadic, residual, rshift_rhe
 from sim.benches.requantize import corner_products
-from sim.transaction import Bench, Ints, Transaction, to_beats
+from sim.transaction import Bench, Ints, Transaction, counter_sizes, to_beats
 
 LOW, HIGH = -(2**15), 2**15 - 1
 B_LOW, B_HIGH = -(2**31), 2**31 - 1
@@ -68,7 +68,7 @@ class ResidualBench(Bench):
         while True:
             beats = int(rng.choice([1, 2, 3, 20]))
             length = int(rng.integers(1, beats * lanes + 1)) if rng.random() < 0.7 else beats * lanes
-            rows = int(rng.integers(1, 10))
+            rows = int(rng.choice([1, 1, 2, 3, 9]))  # short: with every command come other scales
             spread = int(rng.choice([4, 300, HIGH]))
             data = rng.integers(-spread - 1, spread + 1, (2, rows, length))
             s = _typical(rng)
@@ -77,6 +77,23 @@ class ResidualBench(Bench):
                 c = rng.integers(0, 64, 2)
                 s = Scales(int(b[0]), int(c[0]), int(b[1]), int(c[1]))
             yield self._transaction("random", data[0], data[1], s, rng)
+
+    def exhaustive(self) -> Iterator[Transaction]:
+        """1/2 and one more bit, for every shift and every place that operands let that bit have, and
+        plain ties; in x and, in another order, in identity. And long tensors."""
+        cases = [(c, below) for c in range(1, MAX_TIE + 2) for below in range(min(c, 31))]
+        other = np.random.default_rng(len(cases)).permutation(cases).tolist()
+        for (c1, below1), (c2, below2) in zip(cases, other, strict=True):
+            (b1, x), (b2, identity) = _lone_bit(c1, below1), _lone_bit(c2, below2)
+            # Every lane gets every x, and every identity, in another pairing from command to command.
+            turns = np.arange(len(x))[:, None] + np.arange(self.core.lanes)
+            data = np.take(x, turns, mode="wrap"), np.take(identity, turns + c1 + c2, mode="wrap")
+            rng = np.random.default_rng(c1)
+            yield self._transaction(f"1/2 at c = {c1} and {c2}", *data, Scales(b1, c1, b2, c2), rng)
+        rng = np.random.default_rng(0)
+        for rows, length in counter_sizes(self.core.lanes):
+            x, identity = rng.integers(LOW, HIGH + 1, (2, rows, length))
+            yield self._transaction(f"{rows} rows of {length}", x, identity, _typical(rng), rng)
 
     def _flat(self, name: str, pairs: Ints, s: Scales, rng: np.random.Generator) -> Transaction:
         """Pairs [n, 2] of x and identity as ragged rows, the last one filled up from the first."""
@@ -162,6 +179,18 @@ def _term_bins(x: Ints, identity: Ints, s: Scales) -> Iterator[str]:
             yield f"c = {c}"
     if abs(s.c1 - s.c2) >= 32:
         yield "shifts 32 or more apart"
+
+
+MAX_TIE = 43
+"""The highest bit that `_lone_bit` can put 1/2 at: a factor of 2**30, another of 3 * 2**13."""
+
+
+def _lone_bit(c: int, below: int) -> tuple[int, list[int]]:
+    """b, and x with x * b = k * (1/2 and the bit so many places below it), or of 1/2 alone for below = 0,
+    for small k that share no factor with 2."""
+    shift = min(c - 1 - below, 13)
+    b = sum({1 << c - 1 - shift, 1 << c - 1 - below - shift})
+    return b, [k << shift for k in (1, -1, 3, -3)]
 
 
 def _corners(b: int, c: int, rng: np.random.Generator) -> list[int]:
