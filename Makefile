@@ -7,10 +7,10 @@ BIN := .venv/bin
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint formal mutation venv clean
+.PHONY: help demo test lint formal mutation rtl-all venv clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1:/p' Makefile | while IFS=: read -r name text; do \
+	@sed -n 's/^\([a-z-]*\):.*## /\1:/p' Makefile | while IFS=: read -r name text; do \
 		printf '  make %-8s %s\n' "$$name" "$$text"; done
 
 demo: ## segment the pictures in pictures/ with integers only; masks and overlays go to demo/
@@ -35,9 +35,13 @@ mutation: ## score the benches of the RTL by the mutants that they kill; takes a
 	@tools/make-venv.sh dev
 	@$(BIN)/python -m tools.mutate
 
+rtl-all: ## run the four networks of the paper in the RTL; takes an hour, goes on where it stopped
+	@tools/make-venv.sh dev
+	@$(BIN)/python -m tools.rtl_all
+
 venv: ## make or update .venv with all that the targets above need
 	@tools/make-venv.sh dev
 
 clean: ## remove everything that was made here, .venv included
-	@rm -rf mutation.json waves .venv .venv-unfinished demo build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf mutation.json rtl-all.json waves .venv .venv-unfinished demo build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find . -name .git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

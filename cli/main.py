@@ -22,6 +22,7 @@ from cli.evaluate import evaluate
 from cli.export import export
 from cli.output import console
 from cli.quantize import quantize
+from cli.rtl_run import rtl_run
 from cli.run import run
 from cli.simulate import simulate
 from cli.traffic import traffic
@@ -32,7 +33,7 @@ from cli.verilog import verilog
 from model.errors import InputError
 
 COMMANDS: tuple[Callable[..., None], ...] = (
-    run, quantize, simulate, traffic, verify, vectors, verilog, train, evaluate, export,
+    run, quantize, simulate, traffic, verify, rtl_run, vectors, verilog, train, evaluate, export,
 )  # fmt: skip
 """The commands in the order of `intarsia --help`; `rtl_run` becomes `rtl-run`."""
 

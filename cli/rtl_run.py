@@ -1,0 +1,150 @@
+"""`intarsia rtl-run`: a whole inference in the RTL."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from cli.output import Json, console, emit_json, progress, results
+
+if TYPE_CHECKING:
+    from sim.rtl.network import Inference
+
+
+def rtl_run(
+    model: Annotated[
+        Path | None, typer.Option(help="Artifact; default: the shipped model for street scenes.")
+    ] = None,
+    image: Annotated[
+        Path | None,
+        typer.Option(
+            help="PNG or JPEG; its middle is taken if it is no window. Default: one of pictures/."
+        ),
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option(help="tiny, small, base or large, with random weights, on a made picture.")
+    ] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="ade20k, cityscapes or scenes: window and classes of a size.")
+    ] = None,
+    machine: Annotated[
+        str, typer.Option(help="edge, mobile, server or a file.", metavar="PRESET|FILE.toml")
+    ] = "mobile",
+    out: Annotated[Path, typer.Option(help="Folder for mask and overlay.")] = Path("segmented"),
+    json: Json = False,
+) -> None:
+    """Run a whole inference in the RTL: every tensor and every cycle against the emulator.
+
+    With a model, mask and overlay are made of the RTL's own labels. The first run on a machine compiles
+    its simulator, which takes minutes.
+
+    Example: intarsia rtl-run --image street.jpg --machine mobile
+    """
+    from emu.machine import Machine
+    from model.data.images import read_image
+    from model.errors import InputError
+    from model.files import output_file
+    from model.predict import DEFAULT_ARTIFACT, load_integer
+    from sim.rtl.network import compare_network, middle_window, random_network
+    from sim.runner import SimulatorError
+
+    description = Machine.load(machine)
+    files: dict[str, Path] = {}
+    if size is None:
+        if dataset is not None:
+            raise InputError("--dataset goes with --size: an artifact has its own")
+        graph = load_integer(model or DEFAULT_ARTIFACT).executor.graph
+        path = image or _default_picture()
+        window = middle_window(read_image(path), graph.config)
+        files = {kind: out / f"{path.stem}_{kind}.png" for kind in ("mask", "overlay")}
+        for file in files.values():
+            if file.resolve() == path.resolve():
+                raise InputError(f"{file} is the picture, a mask or overlay would replace it")
+            output_file(file)
+    elif foreign := [name for name, value in {"--model": model, "--image": image}.items() if value]:
+        raise InputError(f"--size does not go with {', '.join(foreign)}: its weights are random")
+    with progress(json=json) as bar:
+        task = bar.add_task("", total=None)
+
+        def show(what: str, done: int = 0, total: int | None = None) -> None:
+            bar.update(task, description=what, completed=done, total=total)
+
+        if size is not None:
+            show("making random weights")
+            graph, window = random_network(size, dataset or "ade20k")
+        try:
+            found = compare_network(graph, description, window, on_progress=show)
+        except SimulatorError as error:
+            console.print(f"intarsia: {error}")
+            raise typer.Exit(1) from None
+    if files:
+        _write(found, window, graph.config, files)
+    report = {"size": size, "machine": description.name, **_report(found), **files}
+    if json:
+        emit_json(report)
+    else:
+        _print(report)
+    if not found.ok:
+        raise typer.Exit(1)
+
+
+def _default_picture() -> Path:
+    """One that is just a window of the shipped model: in the repository, or where it was installed."""
+    import sys
+
+    places = (Path(__file__).parents[1], Path(sys.prefix) / "share" / "intarsia")
+    found = [place / "pictures" / "crossing.png" for place in places]
+    return next((path for path in found if path.exists()), found[0])
+
+
+def _write(found: "Inference", window: Any, config: Any, files: dict[str, Path]) -> None:
+    from model.data.images import overlay, write_mask, write_png
+    from model.data.legend import legend
+
+    _, palette = legend(config)
+    write_mask(files["mask"], found.labels, palette)
+    write_png(files["overlay"], overlay(window, found.labels, palette))
+
+
+def _report(found: "Inference") -> dict[str, Any]:
+    run = found.comparison
+    wrong = int((found.labels != found.reference).sum())
+    problems = list(run.problems)
+    if wrong:
+        problems.append(f"{wrong:,} labels differ from those of the integer executor")
+    return {
+        "rtl_cycles": run.rtl_cycles,
+        "emulated_cycles": run.emulated_cycles,
+        "mismatched_values": run.mismatched_values,
+        "compared_values": run.compared_values,
+        "instructions": run.instructions,
+        "wall_seconds": run.wall_seconds,
+        "cycles_per_second": run.cycles_per_second,
+        "compile_seconds": run.compile_seconds,
+        "units": {
+            unit.name.lower(): {"busy": busy, "emulated_busy": emulated}
+            for unit, (busy, emulated) in run.busy.items()
+        },
+        "problems": problems,
+        "ok": found.ok,
+    }
+
+
+def _print(report: dict[str, Any]) -> None:
+    table = Table.grid(padding=(0, 2))
+    for name, text in {
+        "cycles": f"{report['rtl_cycles']:,} in the RTL, {report['emulated_cycles']:,} emulated",
+        "values": f"{report['compared_values']:,} compared, {report['mismatched_values']:,} differ",
+        "instructions": f"{report['instructions']:,}, start and end of each compared",
+        "simulated": f"{report['wall_seconds']:.1f} s, {report['cycles_per_second']:,.0f} cycles/s",
+        "compiled": f"{report['compile_seconds']:.1f} s",
+    }.items():
+        table.add_row(name, text)
+    results.print(table)
+    for problem in report["problems"]:
+        results.print(f"wrong: {problem}")
+    for kind in ("mask", "overlay"):
+        if kind in report:
+            results.print(f"{kind}: {report[kind]}")
+    results.print("equal, to the bit and the cycle" if report["ok"] else "not equal")

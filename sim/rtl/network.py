@@ -1,0 +1,68 @@
+"""A network on one picture in the RTL, the emulator and the integer executor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from emu.compile import compile_graph, labels_of, memory_image
+from emu.machine import Machine
+from model.data.scenes import generate
+from model.data.windows import resized, scaled_size
+from model.integer.executor import Executor
+from model.integer.graph import Graph, QuantizeOptions
+from model.quantize.ptq import quantize
+from model.segmenter import Segmenter, SegmenterConfig
+from sim.rtl.run import Comparison, OnProgress, compare_program
+
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Inference:
+    """What a network did: the labels [H, W] that the RTL left, those that the executor gives."""
+
+    comparison: Comparison
+    labels: NDArray[np.unsignedinteger[Any]]
+    reference: NDArray[np.unsignedinteger[Any]]
+
+    @property
+    def ok(self) -> bool:
+        """Whether RTL, emulator and executor agree."""
+        return self.comparison.ok and bool((self.labels == self.reference).all())
+
+
+def compare_network(
+    graph: Graph,
+    machine: Machine,
+    window: NDArray[np.uint8],
+    *,
+    on_progress: OnProgress = lambda what, done, total: None,
+) -> Inference:
+    """Segments a picture of the network's window, uint8 [H, W, 3]; raises as `compare_program`."""
+    on_progress("running the integer executor", 0, None)
+    program = compile_graph(graph, machine)
+    reference = Executor(graph).run(window)
+    found = compare_program(program, memory_image(graph, program, window), on_progress=on_progress)
+    return Inference(found, labels_of(graph, program, found.dram), reference)
+
+
+def random_network(size: str, dataset: str) -> tuple[Graph, NDArray[np.uint8]]:
+    """A network of a named size with random weights, quantized, and a picture for it."""
+    torch.manual_seed(SEED)
+    config = SegmenterConfig.named(size, dataset, l2norm=False)
+    picture = generate(SEED, config.image).image
+    return quantize(Segmenter(config).eval(), [picture], QuantizeOptions()), picture
+
+
+def middle_window(picture: NDArray[np.uint8], config: SegmenterConfig) -> NDArray[np.uint8]:
+    """The middle of a picture that is scaled to just cover the network's window."""
+    height, width = config.image
+    target = scaled_size(picture.shape[:2], config.image, config.image, config.patch)
+    scaled = picture if picture.shape[:2] == target else resized(picture, target)
+    top, left = (target[0] - height) // 2, (target[1] - width) // 2
+    return np.ascontiguousarray(scaled[top : top + height, left : left + width])

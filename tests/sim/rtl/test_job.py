@@ -1,0 +1,45 @@
+"""What the host writes for a program."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from emu.isa import Unit, decode
+from model.errors import InputError
+from sim.rtl.job import job, longest_queue
+from tests.sim.rtl.programs import BYTES, copies
+
+
+def test_registers_of_a_program():
+    program = copies(repeat=3)
+    work = job(program, depth=16)
+    writes = {int(address): int(value) for address, value in work.writes}
+    assert len(writes) == len(work.writes)
+    assert work.segments == (1,)  # the empty one is not in the machine's table
+    assert (writes[0x1000], writes[0x1004], writes[0x1008]) == (0, BYTES, 3)
+    # First instruction, instructions, those that are no waits: of load, store and array.
+    assert [writes[0x100C + 4 * k] for k in range(9)] == [0, 2, 1, 0, 2, 1, 0, 0, 0]
+    for unit in (Unit.LOAD, Unit.STORE):
+        for index, instruction in enumerate(program.segments[1].queues[unit]):
+            place = 0x100000 * (1 + unit) + 32 * index
+            words = [writes[place + 4 * k].to_bytes(4, "little") for k in range(8)]
+            assert decode(b"".join(words)) == instruction
+    assert work.writes[-2:].tolist() == [[0x20, 1], [0, 1]]
+
+
+def test_queues_of_segments_stand_one_behind_the_other():
+    program = copies()
+    twice = replace(program, segments=(program.segments[1], program.segments[1]))
+    writes = {int(address): int(value) for address, value in job(twice, depth=4).writes}
+    assert [writes[0x1000 + 128 + 12 + 4 * k] for k in range(6)] == [2, 2, 1, 2, 2, 1]
+    assert longest_queue(twice) == 4
+
+
+def test_refusals():
+    program = copies()
+    with pytest.raises(InputError, match="a queue has 2 instructions, the program memory holds 1"):
+        job(program, depth=1)
+    with pytest.raises(InputError, match="the program has 0 segments with instructions"):
+        job(replace(program, segments=program.segments[:1]), depth=16)
