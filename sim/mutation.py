@@ -65,7 +65,7 @@ class Score:
 
 
 class Mutants:
-    """The mutants of one netlist, in a folder of their own."""
+    """The mutants of one netlist, in a folder of their own. Number 0 is the unit itself."""
 
     def __init__(self, verilog: str, top: str, count: int, seed: int, folder: Path) -> None:
         self.top, self.folder = top, folder
@@ -125,6 +125,9 @@ def score(name: str, machine: Machine, count: int, seed: int, workers: int) -> I
             parts = [alive[k : k + at_once] for k in range(0, len(alive), at_once)]
             return pool.map(_survivors, *zip(*((simulator, job, part) for part in parts), strict=True))
 
+        itself = Mutant(0, "")
+        if not list(play(Plan(bench, QUICK_VECTORS, seed, exhaustive=False), [itself], 1))[0]:
+            raise SimulatorError(f"{name} itself does not pass its bench")
         alive, decided = list[Mutant](), 0
         for part in play(Plan(bench, QUICK_VECTORS, seed, exhaustive=False), mutants.all, 10):
             alive += part

@@ -83,7 +83,8 @@ def to_beats(rows: Ints, lanes: int, rng: np.random.Generator | None = None, bit
 
 def counter_sizes(lanes: int) -> list[tuple[int, int]]:
     """Rows and lengths of 16 bits that use every bit of the counters of rows and beats: in the beats of
-    a row each bit by itself, which a comparison might miss, and all of them together."""
+    a row each bit by itself, which a comparison might miss, and all of them together. Rows also begin
+    amid a power of two: a bit that toggles wrongly may come out right over a whole one."""
     most = (1 << 16) - 1
     lengths = [length for bit in range(16) if (length := (lanes << bit) + 1) <= most]
-    return [*((2, length) for length in lengths), (2, most), (most, 1)]
+    return [*((2, length) for length in lengths), (2, most), (most, 1), (101, 1), (1445, 1)]

@@ -39,7 +39,7 @@ class ExpandBench(Bench):
                     yield self._transaction(f"{length} labels {factor} times", labels, factor, rng)
         constant = np.repeat(np.array([[0, LABELS - 1, 255, 256]]), lanes, axis=1)
         yield self._transaction("labels that repeat", constant, 3, rng)
-        yield self._transaction("many rows", rng.integers(0, 150, (20, 5)), 2, rng)
+        yield self._transaction("many rows", rng.integers(0, 150, (100, 5)), 2, rng)
         yield self._transaction("a factor of 16 bits", rng.integers(0, LABELS, (1, 2)), 32800, rng)
 
     def random(self, rng: np.random.Generator) -> Iterator[Transaction]:
@@ -59,7 +59,10 @@ class ExpandBench(Bench):
         more than once."""
         lanes, most = self.core.lanes, LABELS - 1
         near = sorted({1, lanes // 2, lanes - 1, lanes} - {0})  # a factor may be mistaken for one of these
-        sizes = [(1, 1, min((1 << bit) + small, most)) for bit in range(16) for small in near]
+        # Two labels, so that one follows the other within a beat.
+        sizes = [
+            (1, 1 + (small == 1), min((1 << bit) + small, most)) for bit in range(16) for small in near
+        ]
         sizes += [(1, 1, most), *((rows, length, 1) for rows, length in counter_sizes(lanes))]
         rng = np.random.default_rng(0)
         for rows, length, factor in sizes:
