@@ -126,7 +126,8 @@ def score(name: str, machine: Machine, count: int, seed: int, workers: int) -> I
             return pool.map(_survivors, *zip(*((simulator, job, part) for part in parts), strict=True))
 
         itself = Mutant(0, "")
-        if not list(play(Plan(bench, QUICK_VECTORS, seed, exhaustive=False), [itself], 1))[0]:
+        (passing,) = play(Plan(bench, QUICK_VECTORS, seed, exhaustive=False), [itself], 1)
+        if not passing:
             raise SimulatorError(f"{name} itself does not pass its bench")
         alive, decided = list[Mutant](), 0
         for part in play(Plan(bench, QUICK_VECTORS, seed, exhaustive=False), mutants.all, 10):
