@@ -29,7 +29,7 @@ class Accelerator(wiring.Component):
     ----------
     machine : the machine description
     depth : instructions per queue;  segments : of a program, at most
-    scratchpad : as of `Engines`;  patience : as of `Watchdog`
+    scratchpad, clock_gates : as of `Engines`;  patience : as of `Watchdog`
 
     Members
     -------
@@ -48,10 +48,11 @@ class Accelerator(wiring.Component):
         segments: int = SEGMENTS,
         scratchpad: MakeScratchpad = Scratchpad,
         patience: int = PATIENCE,
+        clock_gates: bool = False,
     ) -> None:
         self.control = Control(machine, depth=depth, segments=segments)
         self.sequencer = Sequencer(depth=depth, segments=segments)
-        self.engines = Engines(machine, scratchpad)
+        self.engines = Engines(machine, scratchpad, clock_gates=clock_gates)
         self.watchdog = Watchdog(patience=patience)
         super().__init__(
             {
@@ -74,6 +75,7 @@ class Accelerator(wiring.Component):
             wiring.connect(m, sequencer.unit[unit], engines.unit[unit])
         m.d.comb += [
             engines.stop.eq(sequencer.error != 0),
+            engines.busy.eq(sequencer.busy),
             control.quiet.eq(engines.quiet),
             control.moved.eq(engines.moved),
             watchdog.running.eq(sequencer.running),

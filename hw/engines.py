@@ -5,13 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from amaranth.hdl import Module, Mux, ResetInserter
+from amaranth.hdl import (
+    ClockDomain,
+    ClockSignal,
+    DomainRenamer,
+    Module,
+    Mux,
+    ResetInserter,
+    ResetSignal,
+)
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from emu.isa import Space, Unit
 from emu.machine import CONSTANTS_BYTES, PARAMETER_BYTES, PARAMETERS_BYTES, Machine
 from hw.axi import bus_width, full_bus
+from hw.clock_gate import ClockGate
 from hw.elementwise import Elementwise
 from hw.line_memory import LineMemory
 from hw.load import LoadEngine
@@ -23,6 +32,7 @@ from hw.sequencer import PORT
 from hw.store import StoreEngine
 
 MakeScratchpad = Callable[..., Scratchpad]
+ROW_UNITS = (Unit.SHIFTMAX, Unit.LAYERNORM, Unit.GELU)
 
 
 class Engines(wiring.Component):
@@ -32,20 +42,24 @@ class Engines(wiring.Component):
     ----------
     machine : the machine description
     scratchpad : makes the scratchpad; another one than `Scratchpad` must behave as it does
+    clock_gates : what only one unit uses has a clock that stops while the unit is idle
 
     Members
     -------
-    unit : In(PORT) per unit, from the sequencer
+    unit : In(PORT) per unit, busy : In(1) per unit, it holds an instruction: from the sequencer
     bus : Out(full_bus), the memory port
     stop : In(1), gives up what runs;  quiet : Out(1), the bus owes nothing
     moved : Out(1), a word crosses the memory port in this cycle
     """
 
-    def __init__(self, machine: Machine, scratchpad: MakeScratchpad = Scratchpad) -> None:
-        self.machine, self.make_scratchpad = machine, scratchpad
+    def __init__(
+        self, machine: Machine, scratchpad: MakeScratchpad = Scratchpad, *, clock_gates: bool = False
+    ) -> None:
+        self.machine, self.make_scratchpad, self.clock_gates = machine, scratchpad, clock_gates
         super().__init__(
             {
                 "unit": In(PORT).array(len(Unit)),
+                "busy": In(len(Unit)),
                 "bus": Out(full_bus(bus_width(machine))),
                 "stop": In(1),
                 "quiet": Out(1),
@@ -70,13 +84,16 @@ class Engines(wiring.Component):
             Unit.GELU: gelu,
             Unit.ELEMENTWISE: elementwise,
         }
+        clocks = self._clocks(m)
         for unit, engine in engines.items():
-            if unit not in (Unit.LOAD, Unit.STORE):
+            name = unit.name.lower()
+            if unit in (Unit.LOAD, Unit.STORE):
                 # What the memory port owes must still be taken; the others just forget.
-                m.submodules[unit.name.lower()] = ResetInserter(self.stop)(engine)
-            else:
-                m.submodules[unit.name.lower()] = engine
+                m.submodules[name] = engine
                 m.d.comb += engine.stop.eq(self.stop)
+            else:
+                renamed = DomainRenamer({"sync": clocks[unit], "write": clocks[Unit.LOAD]})(engine)
+                m.submodules[name] = ResetInserter({clocks[unit]: self.stop})(renamed)
             wiring.connect(m, wiring.flipped(self.unit[unit]), engine.port)
         wiring.connect(m, load.bus.ar, wiring.flipped(self.bus.ar))
         wiring.connect(m, wiring.flipped(self.bus.r), load.bus.r)
@@ -85,15 +102,26 @@ class Engines(wiring.Component):
         wiring.connect(m, wiring.flipped(self.bus.b), store.bus.b)
         m.d.comb += [self.quiet.eq(load.quiet & store.quiet), self.moved.eq(load.moved | store.moved)]
 
-        row_units = (shiftmax, layernorm, gelu)
-        readers = [store.memory, array.x, array.y, elementwise.read0, elementwise.read1]
-        readers += [engine.read0 for engine in row_units]
-        writers = [array.write, elementwise.write, *(engine.write for engine in row_units)]
-        scratchpad = self.make_scratchpad(machine, reads=len(readers), writes=1 + len(writers))
+        readers: list[tuple[Unit, Any]] = [
+            (Unit.STORE, store.memory),
+            (Unit.ARRAY, array.x),
+            (Unit.ARRAY, array.y),
+            (Unit.ELEMENTWISE, elementwise.read0),
+            (Unit.ELEMENTWISE, elementwise.read1),
+            *((unit, engines[unit].read0) for unit in ROW_UNITS),
+        ]
+        writers = [(unit, engines[unit].write) for unit in (Unit.ARRAY, Unit.ELEMENTWISE, *ROW_UNITS)]
+        users = [*(unit for unit, _ in readers), Unit.LOAD, *(unit for unit, _ in writers)]
+        scratchpad = self.make_scratchpad(
+            machine,
+            reads=len(readers),
+            writes=1 + len(writers),
+            domains=tuple(clocks[unit] for unit in users),
+        )
         m.submodules.scratchpad = scratchpad
-        for port, reader in zip(scratchpad.read, readers, strict=True):
+        for port, (_, reader) in zip(scratchpad.read, readers, strict=True):
             wiring.connect(m, reader, port)
-        for port, writer in zip(list(scratchpad.write)[1:], writers, strict=True):
+        for port, (_, writer) in zip(list(scratchpad.write)[1:], writers, strict=True):
             wiring.connect(m, writer, port)
 
         stationary = LineMemory(
@@ -105,21 +133,25 @@ class Engines(wiring.Component):
             lines=CONSTANTS_BYTES // LINE_BYTES, write=machine.word, reads=(constants_window(machine),)
         )
         wiring.connect(m, layernorm.constants, constants.read0)
-        users = (array, shiftmax, layernorm, gelu, elementwise)
+        with_parameters = (array, shiftmax, layernorm, gelu, elementwise)
         parameters = LineMemory(
             lines=PARAMETERS_BYTES // LINE_BYTES,
             write=machine.word,
-            reads=(PARAMETER_BYTES,) * len(users),
+            reads=(PARAMETER_BYTES,) * len(with_parameters),
         )
-        for number, engine in enumerate(users):
+        for number, engine in enumerate(with_parameters):
             port = getattr(parameters, f"read{number}")
             m.d.comb += [
                 port.line.eq(engine.param_index),
                 port.enable.eq(engine.port.start),
                 engine.param.eq(port.data),
             ]
-        m.submodules.stationary, m.submodules.constants = stationary, constants
-        m.submodules.parameters = parameters
+        for name, memory, clock in (
+            ("stationary", stationary, clocks[Unit.ARRAY]),
+            ("constants", constants, clocks[Unit.LAYERNORM]),
+            ("parameters", parameters, "sync"),
+        ):
+            m.submodules[name] = DomainRenamer({"sync": clock, "write": clocks[Unit.LOAD]})(memory)
         self._fill(
             m,
             load,
@@ -132,6 +164,21 @@ class Engines(wiring.Component):
             },
         )
         return m
+
+    def _clocks(self, m: Module) -> dict[Unit, str]:
+        """By unit, the clock domain of its engine and ports; of LOAD and STORE, of the ports only."""
+        if not self.clock_gates:
+            return dict.fromkeys(Unit, "sync")
+        clocks = {unit: unit.name.lower() for unit in Unit}
+        for unit, name in clocks.items():
+            m.submodules[f"{name}_gate"] = gate = ClockGate()
+            m.domains += ClockDomain(name, local=True)
+            m.d.comb += [
+                gate.busy.eq(self.busy[unit] | self.stop),
+                ClockSignal(name).eq(gate.clock),
+                ResetSignal(name).eq(ResetSignal()),
+            ]
+        return clocks
 
     def _fill(self, m: Module, load: LoadEngine, memories: dict[Space, Any]) -> None:
         """LOAD's writes go to the memory that it names."""

@@ -21,6 +21,9 @@ class LineMemory(wiring.Component):
     Line i stands in row i // columns of column i % columns, so a window of at most `columns` lines
     needs one row, or two that follow each other, of which every column takes one.
 
+    The write port is in the clock domain `write`, which has the same clock as `sync`, or one of that clock
+    that may stop when nothing is written.
+
     Parameters
     ----------
     lines : of the memory
@@ -59,15 +62,15 @@ class LineMemory(wiring.Component):
         data = Signal(8 * self.write_bytes, name="written")
         enable = Cat(port.mask.word_select(k, LINE_BYTES).any() for k in range(count))
         bad = beyond(port.line, enable, self.lines)
-        m.d.sync += [
+        m.d.write += [
             line.eq(port.line),
             mask.eq(Mux(bad, 0, port.mask)),
             port.error.eq(Mux(bad, ADDRESS_ERROR, 0)),
         ]
         with m.If(port.mask.any()):
-            m.d.sync += data.eq(port.data)
+            m.d.write += data.eq(port.data)
         for k, memory in enumerate(memories):
-            target = memory.write_port(granularity=8)
+            target = memory.write_port(domain="write", granularity=8)
             place, row = self._place(line, k)
             m.d.comb += target.addr.eq(row)
             for number in range(count):

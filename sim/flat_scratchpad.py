@@ -23,7 +23,7 @@ class FlatScratchpad(Scratchpad):
         for request in requests[: self.reads]:
             port = self.read[request.number]
             for place, enable in enumerate(request.enable):
-                source = memory.read_port()
+                source = memory.read_port(domain=self.domains[request.number])
                 m.d.comb += [
                     source.en.eq(enable),
                     source.addr.eq((request.line + place)[: len(source.addr)]),
@@ -31,7 +31,8 @@ class FlatScratchpad(Scratchpad):
                 ]
         for request in requests[self.reads :]:
             for place, _ in enumerate(request.enable):
-                target = memory.write_port(granularity=8)
+                domain = self.domains[self.reads + request.number]
+                target = memory.write_port(domain=domain, granularity=8)
                 m.d.comb += [
                     target.en.eq(request.mask.word_select(place, LINE_BYTES)),
                     target.addr.eq((request.line + place)[: len(target.addr)]),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from amaranth.hdl import Module, Signal, unsigned
+from amaranth.hdl import DomainRenamer, Module, Signal, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.sim import Simulator
@@ -29,7 +29,7 @@ class Rig:
     def __init__(self, engine: Any, machine: Machine) -> None:
         self.engine, self.machine = engine, machine
         self.m = m = Module()
-        m.submodules.engine = engine
+        m.submodules.engine = DomainRenamer({"write": "sync"})(engine)
         reads = [name for name in ("read0", "read1", "x", "y") if hasattr(engine, name)]
         self.scratchpad = FlatScratchpad(machine, reads=len(reads), writes=1)
         m.submodules.scratchpad = self.scratchpad
@@ -49,14 +49,16 @@ class Rig:
             stationary = LineMemory(
                 lines=machine.stationary_bytes // LINE_BYTES, write=machine.word, reads=(machine.word,) * 2
             )
-            m.submodules.stationary = self.lines[Space.STATIONARY] = stationary
+            self.lines[Space.STATIONARY] = stationary
+            m.submodules.stationary = DomainRenamer({"write": "sync"})(stationary)
             wiring.connect(m, engine.packed, stationary.read0)
             wiring.connect(m, engine.constants, stationary.read1)
         elif hasattr(engine, "constants"):
             constants = LineMemory(
                 lines=CONSTANTS_BYTES // LINE_BYTES, write=machine.word, reads=(constants_window(machine),)
             )
-            m.submodules.constants = self.lines[Space.CONSTANTS] = constants
+            self.lines[Space.CONSTANTS] = constants
+            m.submodules.constants = DomainRenamer({"write": "sync"})(constants)
             wiring.connect(m, engine.constants, constants.read0)
         self.cycle = Signal(32)
         m.d.sync += self.cycle.eq(self.cycle + 1)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from amaranth.hdl import DomainRenamer
 from amaranth.sim import Simulator
 
 from emu.machine import Machine
@@ -134,4 +135,4 @@ def test_lines(lines: int, write: int, reads: tuple[int, ...]) -> None:
         await ctx.tick()
         assert ctx.get(port.error) == ADDRESS_ERROR
 
-    simulate(dut, bench)
+    simulate(DomainRenamer({"write": "sync"})(dut), bench)
