@@ -81,16 +81,15 @@ class MacArray(Core):
 
         # Of a row of x a byte and its sign, then once for each half of the lanes, which shortens the way
         # to the multipliers. Different initial values keep synthesis from making one of the two again.
-        operand_bits = 9 * self.depth
-        operand = Signal(operand_bits, reset_less=True)
+        halves: list[list[Signal]] = [[], []]
         for k, x in enumerate(Value.cast(element) for element in self.x):
+            operand = Signal(9, name=f"operand{k}", reset_less=True)
             low = Cat(x[:8], x[7] & ~schedule.x16)
-            m.d.flow += operand.word_select(k, 9).eq(Mux(schedule.step.high, Cat(x[8:], x[15]), low))
-        halves = [
-            Signal(operand_bits, name=f"operand_of_half{half}", reset_less=True, init=init)
-            for half, init in enumerate((0, (1 << operand_bits) - 1))
-        ]
-        m.d.flow += [half.eq(operand) for half in halves]
+            m.d.flow += operand.eq(Mux(schedule.step.high, Cat(x[8:], x[15]), low))
+            for half, init in zip(halves, (0, 0x1FF), strict=True):
+                copy = Signal(9, name=f"operand{k}_copy", reset_less=True, init=init)
+                m.d.flow += copy.eq(operand)
+                half.append(copy)
         # The step meets the row's dot products in the accumulator, which expects them 2 cycles after it.
         steps = [Signal(step_layout(self.accumulator_rows), name=f"step{k}") for k in range(self.TO_STEP)]
         m.d.flow += [late.eq(early) for early, late in itertools.pairwise([schedule.step, *steps])]
@@ -114,7 +113,7 @@ class MacArray(Core):
                 lane.row.eq(following[k]),
                 lane.byte.eq(y.word_select(k, 8)),
                 lane.use.eq(use),
-                lane.x.eq(halves[2 * k // self.lanes]),
+                lane.x.eq(Cat(halves[2 * k // self.lanes])),
                 accumulator.dot[k].eq(lane.dot),
             ]
         m.d.comb += [

@@ -72,14 +72,16 @@ class StationaryRow(wiring.Component):
         with m.If(self.use):
             m.d.sync += [byte.eq(loading.word_select(k, 8)) for k, byte in enumerate(y)]
 
-        products = self._registers("product", [PRODUCT] * self.depth)
-        for k, product in enumerate(products):
-            m.d.sync += product.eq(self.x.word_select(k, 9).as_signed() * y[k])
         # Multipliers stand where the device has them: a register close by, and a cycle for the way back.
-        arrived = self._registers("arrived", [PRODUCT] * self.depth)
-        m.d.sync += [late.eq(early) for early, late in zip(products, arrived, strict=True)]
+        # All in one signal, of which simulators copy several at a time.
+        width = PRODUCT.width
+        products = Signal(width * self.depth, reset_less=True)
+        arrived = Signal.like(products, name="arrived", reset_less=True)
+        each = [(self.x.word_select(k, 9).as_signed() * y[k])[:width] for k in range(self.depth)]
+        m.d.sync += [products.eq(Cat(each)), arrived.eq(products)]
         levels = self.depth.bit_length() - 1
-        sums = _add(arrived, levels - levels // 2)
+        terms = [arrived.word_select(k, width).as_signed() for k in range(self.depth)]
+        sums = _add(terms, levels - levels // 2)
         partial = self._registers("partial", [v.shape() for v in sums])
         m.d.sync += [register.eq(v) for register, v in zip(partial, sums, strict=True)]
         dot = Signal(dot_shape(self.depth), reset_less=True)

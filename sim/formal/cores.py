@@ -1,8 +1,8 @@
 """The counters of real cores, at small sizes, for as many cycles as a few commands take.
 
 A core that its `Unit` stops does not change, so its state goes through the same sequence with stalls as
-without, and what holds here, where nothing stops it, holds in a unit whatever comes and goes. Of a core
-that is trailing, a part does not stop: the solver stops the rest in any cycles.
+without, and what holds here, where nothing stops it, holds in a unit whatever comes and goes. That is not
+so of a core that is trailing, of which a part flows on: see `stops`.
 """
 
 from __future__ import annotations
@@ -45,18 +45,24 @@ class CoreSpec(Spec):
     ----------
     make : the core
     limits : the largest value of some fields of the command, which are at least 1; others are free
+    stops : the solver stops a core that is trailing in any cycles; otherwise nothing stops it
     at_once : the first command starts in the first cycle, and there is no reset: this makes many cycles
         affordable
     """
 
     def __init__(
-        self, make: Callable[[], Core], limits: Mapping[str, int], *, at_once: bool = False
+        self,
+        make: Callable[[], Core],
+        limits: Mapping[str, int],
+        *,
+        stops: bool = False,
+        at_once: bool = False,
     ) -> None:
         super().__init__()
         self.core, self.limits, self.at_once = make(), limits, at_once
         self.free += [self.core.start, Value.cast(self.core.command)]
         self.free += [Value.cast(getattr(self.core, name)) for name in self.core.input_shapes]
-        self.advance = self.choose(1, "advance") if self.core.trailing else Const(1)
+        self.advance = self.choose(1, "advance") if stops else Const(1)
 
     def within(self, m: Module) -> Elaboratable:
         """The core, to take as a submodule of `m`."""
@@ -106,22 +112,19 @@ class CoreBalance(CoreSpec):
         core = self.core
         m.submodules.core = self.within(m)
         fields = self.assume_commands(m)
-        start = core.start & self.advance
         resting = Signal(range(self.settle + 1))
-        with m.If(~core.idle | start):
+        with m.If(~core.idle | core.start):
             m.d.sync += resting.eq(0)
         with m.Elif(resting < self.settle):
             m.d.sync += resting.eq(resting + 1)
         rested = resting == self.settle
-        given = core.result_valid & (self.advance | bool(core.trailing))
-        flows = {"result": (given, self.results)}
-        for name, count in self.beats.items():
-            flows[name] = (getattr(core, f"{name}_want") & self.advance, count)
+        flows = {"result": (core.result_valid, self.results)}
+        flows |= {name: (getattr(core, f"{name}_want"), count) for name, count in self.beats.items()}
         for name, (moves, count) in flows.items():
             asked = Signal(COUNT_BITS, name=f"{name}_asked")
             moved = Signal(COUNT_BITS, name=f"{name}_moved")
             m.d.sync += moved.eq(moved + moves)
-            with m.If(start):
+            with m.If(core.start):
                 m.d.sync += asked.eq(asked + count(fields))
             m.d.comb += [
                 Assert(moved + moves <= asked),
@@ -172,13 +175,15 @@ class RingFill(CoreSpec):
 class AccumulatorDistance(CoreSpec):
     """`MacArray` adds to a row of accumulators, or drains it, 4 cycles after it last added to it, or later.
 
+    Whatever stops it meanwhile: sums flow on, and so do these 4 cycles.
     An accumulator is read 3 cycles before its sum is written; sooner it would be read too old. Bounded.
     """
 
     DISTANCE = 4
 
     def __init__(self, limits: Mapping[str, int], *, rows: int = 16) -> None:
-        super().__init__(partial(MacArray, lanes=4, depth=4, accumulator_rows=rows), limits, at_once=True)
+        make = partial(MacArray, lanes=4, depth=4, accumulator_rows=rows)
+        super().__init__(make, limits, stops=True, at_once=True)
         self.rows = rows
 
     def elaborate(self, platform: Any) -> Module:
