@@ -39,15 +39,15 @@ class Parts:
 
     Parameters
     ----------
-    top : what is converted
+    top, name : what is converted; the names of its modules begin with its own
 
     netlists : RTLIL by name of the module, as far as parts have been used
     """
 
-    def __init__(self, top: wiring.Component) -> None:
+    def __init__(self, top: wiring.Component, name: str) -> None:
         self.netlists: dict[str, str] = {}
         self._ports: dict[str, list[tuple[str, str]]] = {}
-        self._whole = top
+        self.name, self._whole = name, top
 
     def converts(self, part: Part) -> bool:
         """Whether it is this very part that is being converted."""
@@ -55,7 +55,7 @@ class Parts:
 
     def instance(self, part: Part) -> Instance:
         """The part as an instance of its module."""
-        name = part.module_name
+        name = f"{self.name}.{part.module_name}"
         if name not in self.netlists:
             self._whole = part
             text = rtlil.convert(part, name=name, platform=self, emit_src=False)

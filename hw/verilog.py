@@ -23,6 +23,7 @@ from amaranth.back.verilog import YosysError
 from amaranth.lib import wiring
 
 from hw.netlist import Cell, Module, Netlist, Part, Spec, fitted, pieces, width_of
+from hw.parts import Parts
 from model.files import replacing
 
 NETLIST = """
@@ -62,9 +63,10 @@ CASES = """\
 def verilog_text(unit: wiring.Component, name: str) -> str:
     """The unit as Verilog-2005; its top module is `name`, the ports of streams are `STREAM__payload`,
     `STREAM__valid` and `STREAM__ready`. The same unit gives the same text."""
+    parts = Parts(unit, name)
     with _without_zeros():
-        netlist_text = rtlil.convert(unit, name=name, emit_src=False)
-    netlist = Netlist(_yosys(netlist_text, NETLIST))
+        texts = [rtlil.convert(unit, name=name, platform=parts, emit_src=False), *parts.netlists.values()]
+    netlist = Netlist(_yosys("".join(texts), NETLIST))
     for module in netlist.modules.values():
         for cell in module.cells:
             _fit(cell, module)

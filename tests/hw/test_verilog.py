@@ -16,20 +16,24 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hw.argmax import Argmax
+from hw.column import Column
 from hw.expand import Expand
+from hw.parts import Part
 from hw.stream import Unit
 from hw.upsample import Upsample
 from hw.verilog import verilog_text, write_verilog
 from sim.yosys import yosys
 
 
-class Inner(wiring.Component):
+class Inner(Part):
     """Reads a part of its input, and has an output of which only a part is read."""
+
+    module_name = "inner"
 
     a: In(signed(9))
     b: Out(signed(20))
 
-    def elaborate(self, platform):
+    def body(self):
         m = Module()
         m.d.sync += self.b.eq(self.a[2:7].as_signed() * -3)
         return m
@@ -51,6 +55,7 @@ class Mixture(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.inner = inner = Inner()
+        m.submodules.other = other = Inner()
         least = Signal(signed(9), init=-77)
         final = Signal(3)
         word = Signal(32, init=0x00FF_FF00)
@@ -60,6 +65,7 @@ class Mixture(wiring.Component):
         write, read = table.write_port(granularity=4), table.read_port()
         m.d.comb += [
             inner.a.eq(self.a),
+            other.a.eq(self.b),
             hole.eq(self.c + 1),
             write.addr.eq(self.c[:3]),
             write.data.eq(Cat(self.a, self.b)),
@@ -74,7 +80,7 @@ class Mixture(wiring.Component):
             least.eq(Mux(self.b > self.a, self.b, least)),
             word.eq(word + 1),
             self.wide.eq((product << self.c[:4]) - (self.a >> self.c[:2]) + inner.b[3:11].as_signed()),
-            self.narrow.eq(rounded),
+            self.narrow.eq(rounded ^ other.b[3:6]),
             self.flags.eq(
                 Cat(
                     self.a < 0, self.a == self.b, ~self.c.any(), self.c >= 3, self.b != 1, hole[1] ^ hole[6]
@@ -98,6 +104,7 @@ UNITS = {
     "argmax": lambda: Unit(Argmax(lanes=2)),
     "expand": lambda: Unit(Expand(lanes=4)),
     "upsample": lambda: Unit(Upsample(lanes=2, max_length=8)),
+    "column": lambda: Column(banks=3, rows=2, reads=2, writes=2),
     "one_lane": lambda: Unit(Upsample(lanes=1, max_length=1)),
 }
 
@@ -155,6 +162,13 @@ def test_same_as_the_verilog_of_amaranth(name, tmp_path):
 
 def test_the_same_text_each_time():
     assert verilog_text(Unit(Argmax(lanes=2)), "argmax") == verilog_text(Unit(Argmax(lanes=2)), "argmax")
+
+
+def test_parts_are_modules_once():
+    text = verilog_text(UNITS["column"](), "column")
+    assert re.findall(r"^module (\w+)\(", text, re.M) == ["column", "column_bank_2_2_2", "column_choice_3"]
+    assert len(re.findall(r"^  column_bank_2_2_2 bank\d \(", text, re.M)) == 3
+    assert len(re.findall(r"^  column_choice_3 choice\d \(", text, re.M)) == 2
 
 
 def test_files(tmp_path):
