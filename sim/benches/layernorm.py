@@ -97,6 +97,11 @@ class LayernormBench(Bench):
                 c = int(rng.choice([0, 63, *rng.integers(64, size=4)]))
                 yield self._transaction("random constants", rows, b, offset, c, wide, rng)
 
+    def exhaustive(self) -> Iterator[Transaction]:
+        """More rows than are worth to be played more than once."""
+        rng = np.random.default_rng(0)
+        yield self._typical("4095 rows of 1", rng.integers(LOW, HIGH + 1, (4095, 1)), rng)
+
     def _rows(self, rng: np.random.Generator, count: int, length: int) -> Ints:
         """Rows of one kind each: wide or narrow, around 0 or far from it, with an outlier or not."""
         spread = rng.choice([1, 3, 200, 8000, HIGH], (count, 1))
@@ -120,11 +125,13 @@ class LayernormBench(Bench):
         return self._transaction(name, rows, b, offset, c, wide, rng)
 
     def _rounding(self, name: str, rows: Ints, c: int, wide: int, rng: np.random.Generator) -> Transaction:
-        """B such that z * b + B lies at a half or one beside it, most of all where the output saturates."""
+        """B such that z * b + B lies at a half or beside it by one bit, whichever, most of all where the
+        output saturates."""
         top = 1 << (15 if wide else 7)
         b = rng.integers(-(2**15), 2**15, rows.shape)
         goal = rng.choice([-top - 1, -top, -2, -1, 0, 1, top - 2, top - 1, top], rows.shape)
-        goal = (goal << c) + (1 << c - 1) + rng.integers(-1, 2, rows.shape) * (rng.random() < 0.5)
+        beside = rng.integers(-1, 2, rows.shape) << rng.integers(0, c, rows.shape)
+        goal = (goal << c) + (1 << c - 1) + beside * (rng.random() < 0.5)
         return self._transaction(name, rows, b, goal - _z(rows) * b, c, wide, rng)
 
     def _transaction(
