@@ -1,0 +1,64 @@
+"""Faults planted into the RTL's sequencing are caught, and the message points to an instruction."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import textwrap
+from typing import Any
+
+import pytest
+
+from emu.machine import Machine
+from hw.accelerator import Accelerator
+from hw.accumulator import Accumulator
+from hw.bursts import Bursts
+from hw.queue import Queue
+from hw.verilog import verilog_text
+from sim.flat_scratchpad import FlatScratchpad
+from sim.rtl import compile as compiling
+from sim.rtl import run
+from sim.rtl.network import compare_network
+
+SHORT = (
+    "self.length.eq(Mux(ends, end[word:block], ~Const(0, block - word)) - here[word:block])",
+    "self.length.eq(Mux(ends, end[word:block], ~Const(1, block - word)) - here[word:block])",
+)
+FAULTS = {
+    "a wait is met at once": (Queue, "met.eq(now >= past + count)", "met.eq(1)"),
+    "the bank that adds drains": (
+        Accumulator,
+        "drained.eq(Mux(read.bank, even, odd))",
+        "drained.eq(Mux(read.bank, odd, even))",
+    ),
+    "a burst is a beat short": (Bursts, *SHORT),
+}
+
+
+def plant(monkeypatch: pytest.MonkeyPatch, component: Any, old: str, new: str) -> None:
+    """Changes the source of how a component is built."""
+    source = textwrap.dedent(inspect.getsource(component.elaborate))
+    assert source.count(old) == 1
+    names: dict[str, Any] = {}
+    exec(source.replace(old, new), vars(sys.modules[component.__module__]), names)
+    monkeypatch.setattr(component, "elaborate", names["elaborate"])
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_planted_fault_is_found(
+    monkeypatch: pytest.MonkeyPatch, graph: Any, picture: Any, fault: str
+) -> None:
+    plant(monkeypatch, *FAULTS[fault])
+    monkeypatch.setattr(compiling, "MAKE", ("OPT_FAST=-O1", *compiling.MAKE[1:]))
+    monkeypatch.setattr(run, "accelerator_verilog", _verilog)
+    found = compare_network(graph, Machine.load("tests/hw/whole.toml"), picture)
+    assert not found.ok
+    problems = " ".join(found.comparison.problems)
+    assert "instruction" in problems
+    assert found.comparison.rtl_cycles < 10 * found.comparison.emulated_cycles
+
+
+def _verilog(machine: Machine, depth: int) -> str:
+    """A watchdog that does not wait as long as a user would."""
+    dut = Accelerator(machine, depth=depth, scratchpad=FlatScratchpad, clock_gates=True, patience=1 << 16)
+    return verilog_text(dut, compiling.TOP)
