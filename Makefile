@@ -19,7 +19,7 @@ demo: ## segment the pictures in pictures/ with integers only; masks and overlay
 
 test: ## run the tests
 	@tools/make-venv.sh dev
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 lint: ## check style, format and types
 	@tools/make-venv.sh dev

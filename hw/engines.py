@@ -133,7 +133,7 @@ class Engines(wiring.Component):
             lines=CONSTANTS_BYTES // LINE_BYTES, write=machine.word, reads=(constants_window(machine),)
         )
         wiring.connect(m, layernorm.constants, constants.read0)
-        with_parameters = (array, shiftmax, layernorm, gelu, elementwise)
+        with_parameters: tuple[Any, ...] = (array, shiftmax, layernorm, gelu, elementwise)
         parameters = LineMemory(
             lines=PARAMETERS_BYTES // LINE_BYTES,
             write=machine.word,

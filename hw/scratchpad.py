@@ -48,9 +48,7 @@ class Scratchpad(wiring.Component):
     Timing: hw/ports.py.
     """
 
-    def __init__(
-        self, machine: Machine, *, reads: int, writes: int, domains: tuple[str, ...] = ()
-    ) -> None:
+    def __init__(self, machine: Machine, *, reads: int, writes: int, domains: tuple[str, ...] = ()) -> None:
         self.machine, self.reads, self.writes = machine, reads, writes
         self.domains = domains or ("sync",) * (reads + writes)
         super().__init__(
@@ -63,7 +61,7 @@ class Scratchpad(wiring.Component):
     def check(self, m: Module) -> list[Request]:
         """Registers of all requests, of the reads first; gives every port its errors."""
         count = self.machine.word // LINE_BYTES
-        found = []
+        found: list[Request] = []
         for kind, ports in (("read", self.read), ("write", self.write)):
             m.submodules[f"{kind}_check"] = check = PortCheck(self.machine, len(ports))
             for k, port in enumerate(ports):

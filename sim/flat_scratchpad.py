@@ -7,8 +7,9 @@ from typing import Any
 from amaranth.hdl import Module, unsigned
 from amaranth.lib.memory import Memory
 
+from hw.column import LINE
 from hw.ports import LINE_BYTES
-from hw.scratchpad import LINE, Scratchpad
+from hw.scratchpad import Scratchpad
 
 
 class FlatScratchpad(Scratchpad):
@@ -30,6 +31,7 @@ class FlatScratchpad(Scratchpad):
                     port.data.word_select(place, LINE).eq(source.data),
                 ]
         for request in requests[self.reads :]:
+            assert request.mask is not None and request.data is not None
             for place, _ in enumerate(request.enable):
                 domain = self.domains[self.reads + request.number]
                 target = memory.write_port(domain=domain, granularity=8)

