@@ -32,6 +32,8 @@ PROOF_SECONDS = 240
 IGNORE = "-ignore-unknown-cells"
 """Memories, to the solver of Yosys."""
 VERDICT = "equiv_status -assert"
+UNKNOWN = re.compile(r"memrd\S* -port (?!ADDR|DATA)")
+"""Ports of memories read without a clock that Yosys refuses to find connected."""
 
 
 @dataclass(frozen=True)
@@ -74,12 +76,14 @@ class Mutants:
             f"read_verilog unit.v\nhierarchy -top {top}\nproc\nflatten\nopt_expr\nopt_clean -purge\n"
             "write_rtlil flat.il\n"
             f"mutate -list {count} -seed {seed} -ctrl {SELECT} {SELECT_BITS} 1 -o list.ys"
-            " * t:$meminit* %d\n"
-            "script list.ys\nopt_clean\nwrite_verilog -noattr mutants.v\n",
+            " * t:$meminit* %d\n",
             folder,
         )
-        commands = (folder / "list.ys").read_text().splitlines()
-        self.all = [Mutant(number, command) for number, command in enumerate(commands, 1)]
+        commands = [c for c in (folder / "list.ys").read_text().splitlines() if not UNKNOWN.search(c)]
+        (folder / "list.ys").write_text("\n".join(commands))
+        yosys("read_rtlil flat.il\nscript list.ys\nopt_clean\nwrite_verilog -noattr mutants.v\n", folder)
+        numbers = [int(re.findall(rf"-ctrl {SELECT} \d+ (\d+)", command)[0]) for command in commands]
+        self.all = list(map(Mutant, numbers, commands))
         self.verilog = (folder / "mutants.v").read_text()
 
     def equivalent(self, mutant: Mutant) -> bool:
