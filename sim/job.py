@@ -22,7 +22,7 @@ class Phase:
 
     timed : one after the other, inputs always valid and `o` always ready; cycles are measured
     otherwise : all streams run ahead as they may; in a cycle an input has a beat to offer with the
-    probability `offer`, and `o` is ready with the probability `take`
+    probability `offer`, and `o` is ready with the probability `take`; if `waits`, not before it is valid
     reset_after : reset in this cycle, then nothing of what was under way may leave
     """
 
@@ -30,6 +30,7 @@ class Phase:
     timed: bool = False
     offer: float = 1.0
     take: float = 1.0
+    waits: bool = False
     reset_after: int | None = None
 
 

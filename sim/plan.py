@@ -13,8 +13,13 @@ from sim.job import Job, Phase, Play
 from sim.payload import Payload
 from sim.transaction import Bench, Transaction
 
-DISTURBANCES = ((1.0, 1.0), (0.5, 1.0), (1.0, 0.4), (0.7, 0.7))
-"""Probabilities that an input has a beat to offer, and that the output is taken, in a cycle."""
+DISTURBANCES: tuple[dict[str, Any], ...] = (
+    {},
+    {"offer": 0.5},
+    {"offer": 0.7, "take": 0.7},
+    {"take": 0.4, "waits": True},
+)
+"""Of a phase: see `Phase`. A unit whose `valid` waits for `ready` hangs in one that waits for `valid`."""
 RESETS = 16
 BATCH = 20_000
 """Beats of one phase of exhaustive transactions: what a report can point into."""
@@ -37,14 +42,13 @@ class Plan:
         rng = np.random.default_rng(seed)
         directed = self._add(bench.directed(rng))
         self._time(directed)
-        for offer, take in DISTURBANCES:
-            self.phases.append(Phase(directed, offer=offer, take=take))
+        for disturbance in DISTURBANCES:
+            self.phases.append(Phase(directed, **disturbance))
         endless = bench.random(rng)
         share = -(-vectors // (1 + len(DISTURBANCES)))
         self._time(self._add(_values(endless, share)))
-        for offer, take in DISTURBANCES:
-            chosen = self._add(_values(endless, share))
-            self.phases.append(Phase(chosen, offer=offer, take=take))
+        for disturbance in DISTURBANCES:
+            self.phases.append(Phase(self._add(_values(endless, share)), **disturbance))
         self._resets(self._add(itertools.islice(endless, 2 * RESETS)), rng)
         if exhaustive:
             self._exhaust(bench)

@@ -145,14 +145,15 @@ class Player:
                     source.offer()
                 elif not source.offered:
                     source.valid.value = 0
-            ready = phase.take >= 1 or chance() < phase.take
+            valid = int(dut.o__valid.value)
+            ready = (phase.take >= 1 or chance() < phase.take) and (valid or not phase.waits)
             dut.o__ready.value = int(ready)
             for source in self.sources:
                 if source.taken():
                     last_move = now
                     if source.name == "command":
                         accepted = now
-            if int(dut.o__valid.value):
+            if valid:
                 beat = int(dut.o__payload.value)
                 if held is not None and beat != held:
                     self.error("the payload of o changed while it waited")

@@ -9,7 +9,7 @@ import numpy as np
 
 from hw.shiftgelu_table import ENTRIES, ShiftgeluTable, table
 from model.integer.arithmetic import dyadic, gelu_i0, requantize, shiftgelu
-from sim.transaction import Bench, Ints, Transaction, to_beats
+from sim.transaction import Bench, Ints, Transaction, counter_sizes, to_beats
 
 LOW, HIGH = -128, 127
 FORM = "lambda-shift-elem"
@@ -39,6 +39,8 @@ class ShiftgeluTableBench(Bench):
             (40, -(2**15), 22),
             (40, 1, 63),
             (2, 2**31 - 1, 0),
+            (40, -1, 0),  # the last entry, of x = -1, differs from the first one, which is 0, in many bits
+            (40, 1, 0),
         ]
         history = _History()
         every = rng.permutation(np.arange(LOW, HIGH + 1))
@@ -71,6 +73,15 @@ class ShiftgeluTableBench(Bench):
                 length = beats * lanes if rng.random() < 0.3 else int(rng.integers(1, beats * lanes + 1))
                 x = rng.integers(LOW, HIGH + 1, (int(rng.integers(1, 7)), length))
                 yield self._rows("random rows", x, history, rng)
+
+    def exhaustive(self) -> Iterator[Transaction]:
+        """Long rows, and many."""
+        rng = np.random.default_rng(0)
+        history = _History()
+        yield self._fill((40, -1, 0), history)
+        for rows, length in counter_sizes(self.core.lanes):
+            x = rng.integers(LOW, HIGH + 1, (rows, length))
+            yield self._rows(f"{rows} rows of {length}", x, history, rng)
 
     def _fill(self, constants: Constants, history: _History) -> Transaction:
         entries = table(*constants).astype(np.int64)

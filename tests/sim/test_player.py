@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
@@ -15,7 +15,7 @@ from hw.verilog import verilog_text
 from sim.job import Report
 from sim.plan import Plan
 from sim.runner import Simulator, compile_unit, run_jobs
-from tests.sim.toy import DROPPED, EXTRA, LATE, MISSING, STALE, WRONG, Doubler, DoublerBench
+from tests.sim.toy import DROPPED, EXTRA, LATE, MISSING, STALE, WAITING, WRONG, Doubler, DoublerBench
 
 
 class Faulty(wiring.Component):
@@ -33,6 +33,10 @@ class Faulty(wiring.Component):
             wiring.connect(m, wiring.flipped(getattr(self, name)), getattr(unit, name))
         with m.If((self.fault == DROPPED) & ~self.o.ready):
             m.d.comb += self.o.valid.eq(0)
+        with m.If(self.fault == WAITING):
+            seen = Signal()
+            m.d.sync += seen.eq(Mux(seen, ~self.o.ready, self.o.ready & unit.o.valid))
+            m.d.comb += [self.o.valid.eq(seen), unit.o.ready.eq(seen & self.o.ready)]
         return m
 
 
@@ -67,6 +71,7 @@ def test_a_right_unit_passes_and_all_is_compared(simulator: Simulator, plan: Pla
         (EXTRA, "a beat left that nothing had asked for"),
         (MISSING, "nothing moved for 200 cycles"),
         (DROPPED, "valid of o fell before its beat was taken"),
+        (WAITING, "nothing moved for 200 cycles: 0 of"),
     ],
 )
 def test_errors_are_named(simulator: Simulator, plan: Plan, fault: int, text: str) -> None:

@@ -13,7 +13,7 @@ from hw.stream import Core, Unit
 from sim.transaction import Bench, Ints, Transaction
 
 LANES = 4
-WRONG, LATE, EXTRA, MISSING, STALE, DROPPED = range(1, 7)
+WRONG, LATE, EXTRA, MISSING, STALE, DROPPED, WAITING = range(1, 8)
 """Values of the fault."""
 
 
