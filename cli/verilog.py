@@ -16,14 +16,22 @@ if TYPE_CHECKING:
     Measured = tuple[Area, Speed | None]
 
 
+ACCELERATOR = "accelerator"
+
+
 def verilog(
     out: Annotated[Path, typer.Option(help="Folder for NAME.v of every unit.", metavar="DIR")],
     unit: Annotated[
-        list[str] | None, typer.Option(help="A unit, or all; may be given again; default: all.")
+        list[str] | None,
+        typer.Option(help="A unit, accelerator, or all; may be given again; default: all."),
     ] = None,
     machine: Annotated[
-        str, typer.Option(help="Whose units: edge, mobile, server or a file.", metavar="PRESET|FILE.toml")
+        str, typer.Option(help="Whose: edge, mobile, server or a file.", metavar="PRESET|FILE.toml")
     ] = "edge",
+    instructions: Annotated[
+        int, typer.Option(help="That the accelerator holds for each of its units.", min=1, max=32768)
+    ] = 2048,
+    segments: Annotated[int, typer.Option(help="That the accelerator holds.", min=1, max=256)] = 64,
     stats: Annotated[
         bool,
         typer.Option(
@@ -32,21 +40,29 @@ def verilog(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Write the units' Verilog: lint-clean, for any simulator and synthesis.
+    """Write the Verilog of units and of the accelerator: lint-clean, for any simulator and synthesis.
 
-    Example: intarsia verilog --unit shiftmax --machine mobile --out rtl
+    Example: intarsia verilog --unit accelerator --machine mobile --out rtl
     """
     from emu.machine import Machine
+    from hw.accelerator import Accelerator
     from hw.units import make_unit, unit_names
     from hw.verilog import write_verilog
     from model.files import output_folder
 
     description = Machine.load(machine)
-    names = unit_names(unit or [])
+    names = unit_names(unit or [], (ACCELERATOR,))
     folder = output_folder(out)
     with progress(json=json) as bar:
-        for name in bar.track(names, description="writing"):
-            write_verilog({name: make_unit(name, description)}, folder)
+        task = bar.add_task("", total=len(names))
+        for name in names:
+            bar.update(task, description=f"writing {name}")
+            if name == ACCELERATOR:
+                whole = Accelerator(description, depth=instructions, segments=segments)
+                write_verilog({name: whole}, folder)
+            else:
+                write_verilog({name: make_unit(name, description)}, folder)
+            bar.advance(task)
         measured = _measured(names, folder, bar) if stats else {}
     if json:
         emit_json(

@@ -105,12 +105,14 @@ UNITS: dict[str, UnitKind] = {
 }
 
 
-def unit_names(wanted: list[str]) -> list[str]:
-    """The units asked for, in the order of UNITS; none or `all` are all. InputError for another name."""
-    if unknown := [name for name in wanted if name not in UNITS and name != "all"]:
-        raise InputError(f"unknown unit {', '.join(unknown)}; known are {', '.join(UNITS)} and all")
+def unit_names(wanted: list[str], others: tuple[str, ...] = ()) -> list[str]:
+    """The units asked for, in the order of UNITS, then of `others`; none or `all` are all. InputError for
+    another name."""
+    known = (*UNITS, *others)
+    if unknown := [name for name in wanted if name not in known and name != "all"]:
+        raise InputError(f"unknown unit {', '.join(unknown)}; known are {', '.join(known)} and all")
     everything = not wanted or "all" in wanted
-    return [name for name in UNITS if everything or name in wanted]
+    return [name for name in known if everything or name in wanted]
 
 
 def make_unit(name: str, machine: Machine) -> Unit:
