@@ -59,7 +59,7 @@ def verilog(
             bar.update(task, description=f"writing {name}")
             if name == ACCELERATOR:
                 whole = Accelerator(description, depth=instructions, segments=segments)
-                write_verilog({name: whole}, folder)
+                write_verilog({name: whole}, folder, share=True)
             else:
                 write_verilog({name: make_unit(name, description)}, folder)
             bar.advance(task)

@@ -24,6 +24,7 @@ from amaranth.lib import wiring
 
 from hw.netlist import Cell, Module, Netlist, Part, Spec, fitted, pieces, width_of
 from hw.parts import Parts
+from hw.sharing import shared
 from model.files import replacing
 
 NETLIST = """
@@ -60,13 +61,17 @@ CASES = """\
 """
 
 
-def verilog_text(unit: wiring.Component, name: str) -> str:
+def verilog_text(unit: wiring.Component, name: str, *, share: bool = False) -> str:
     """The unit as Verilog-2005; its top module is `name`, the ports of streams are `STREAM__payload`,
-    `STREAM__valid` and `STREAM__ready`. The same unit gives the same text."""
+    `STREAM__valid` and `STREAM__ready`. The same unit gives the same text.
+
+    With `share`, modules that are alike are one: a fraction of the text, and of the time of synthesis
+    that keeps the hierarchy. Simulators may be faster without."""
     parts = Parts(unit, name)
     with _without_zeros():
         texts = [rtlil.convert(unit, name=name, platform=parts, emit_src=False), *parts.netlists.values()]
-    netlist = Netlist(_yosys("".join(texts), NETLIST))
+    whole = "".join(texts)
+    netlist = Netlist(_yosys(shared(whole) if share else whole, NETLIST))
     for module in netlist.modules.values():
         for cell in module.cells:
             _fit(cell, module)
@@ -93,10 +98,10 @@ def _without_zeros() -> Iterator[None]:
         rtlil.ModuleEmitter.emit_memory = emit
 
 
-def write_verilog(units: Mapping[str, wiring.Component], folder: Path) -> None:
-    """NAME.v for every unit; a file appears whole or not at all."""
+def write_verilog(units: Mapping[str, wiring.Component], folder: Path, *, share: bool = False) -> None:
+    """NAME.v for every unit; a file appears whole or not at all. `share` as of `verilog_text`."""
     for name, unit in units.items():
-        text = verilog_text(unit, name)
+        text = verilog_text(unit, name, share=share)
         with replacing(folder / f"{name}.v") as path:
             path.write_text(text)
 

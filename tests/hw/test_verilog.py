@@ -15,6 +15,8 @@ from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from emu.machine import Machine
+from hw.accelerator import Accelerator
 from hw.argmax import Argmax
 from hw.column import Column
 from hw.expand import Expand
@@ -99,19 +101,52 @@ class Mixture(wiring.Component):
         return m
 
 
+class Lane(wiring.Component):
+    """Five times its input."""
+
+    i: In(signed(6))
+    o: Out(signed(9))
+
+    def elaborate(self, platform):
+        m = Module()
+        m.d.sync += self.o.eq(self.i * 5)
+        return m
+
+
+class Lanes(wiring.Component):
+    """Three that are alike, the last of which shows only its sign."""
+
+    i: In(data.ArrayLayout(signed(6), 3))
+    o: Out(data.ArrayLayout(signed(9), 2))
+    sign: Out(1)
+
+    def elaborate(self, platform):
+        m = Module()
+        lanes = [Lane() for _ in range(3)]
+        m.submodules += lanes
+        m.d.comb += [lane.i.eq(self.i[k]) for k, lane in enumerate(lanes)]
+        m.d.comb += [self.o[0].eq(lanes[0].o), self.o[1].eq(lanes[1].o), self.sign.eq(lanes[2].o < 0)]
+        return m
+
+
+SMALL = Machine.load("tests/hw/small.toml")
+SHARE = ("lanes", "accelerator")
 UNITS = {
     "mixture": Mixture,
+    "lanes": Lanes,
     "argmax": lambda: Unit(Argmax(lanes=2)),
     "expand": lambda: Unit(Expand(lanes=4)),
     "upsample": lambda: Unit(Upsample(lanes=2, max_length=8)),
     "column": lambda: Column(banks=3, rows=2, reads=2, writes=2),
+    "accelerator": lambda: Accelerator(SMALL, depth=64, segments=4),
     "one_lane": lambda: Unit(Upsample(lanes=1, max_length=1)),
 }
 
 
 @pytest.fixture(scope="module", params=UNITS)
 def text(request):
-    return request.param, verilog_text(UNITS[request.param](), request.param)
+    name = request.param
+    return name, verilog_text(UNITS[name](), name, share=name in SHARE)
 
 
 def complaints(command: list[str], **environment: str) -> str:
@@ -142,10 +177,10 @@ def test_names_are_plain(text):
     assert re.search(rf"^module {name}\(", verilog_of_unit, re.M)
 
 
-@pytest.mark.parametrize("name", ["mixture", "argmax"])
+@pytest.mark.parametrize("name", ["mixture", "lanes", "argmax"])
 def test_same_as_the_verilog_of_amaranth(name, tmp_path):
     unit = UNITS[name]()
-    (tmp_path / "ours.v").write_text(verilog_text(unit, name))
+    (tmp_path / "ours.v").write_text(verilog_text(unit, name, share=name in SHARE))
     (tmp_path / "theirs.v").write_text(verilog.convert(unit, name=name, emit_src=False))
     reading = "\n".join(
         f"read_verilog {whose}.v\nhierarchy -top {name}\nproc\nflatten\nmemory_map\nopt_clean\n"
@@ -169,6 +204,11 @@ def test_parts_are_modules_once():
     assert re.findall(r"^module (\w+)\(", text, re.M) == ["column", "column_bank_2_2_2", "column_choice_3"]
     assert len(re.findall(r"^  column_bank_2_2_2 bank\d \(", text, re.M)) == 3
     assert len(re.findall(r"^  column_choice_3 choice\d \(", text, re.M)) == 2
+
+
+def test_modules_that_are_alike_are_shared():
+    assert verilog_text(Lanes(), "lanes").count("module lanes_") == 3
+    assert verilog_text(Lanes(), "lanes", share=True).count("module lanes_") == 1
 
 
 def test_files(tmp_path):
