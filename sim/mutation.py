@@ -26,8 +26,9 @@ from sim.yosys import yosys
 
 SELECT, SELECT_BITS = "mutsel", 16
 PATIENCE = 3000
-QUICK_VECTORS, VECTORS = 4000, 20_000
-"""Random values of the first attempt, and of the second, on what that and the proofs leave."""
+QUICK_VECTORS, VECTORS = 4000, 100_000
+"""Random values of the first attempt, and of the second, on what that and the proofs leave: as many as
+`intarsia verify` plays."""
 PROOF_SECONDS = 240
 IGNORE = "-ignore-unknown-cells"
 """Memories, to the solver of Yosys."""

@@ -11,6 +11,7 @@ from emu.duration import mac_array_unit
 from sim.transaction import Bench, Ints, Transaction, to_beats
 
 X16_LOW, X16_HIGH = -(2**15), 2**15 - 1
+MANY = 2**12 + 3
 
 
 class MacArrayBench(Bench):
@@ -76,6 +77,15 @@ class MacArrayBench(Bench):
                 case _:
                     pass
             yield self._transaction("random", x, y, x16, layout, rng)
+
+    def exhaustive(self) -> Iterator[Transaction]:
+        """Many outputs and many tiles: the high bits of what counts them."""
+        rng = np.random.default_rng(0)
+        depth_major = self.core.depth < self.core.lanes
+        for outer, tiles in ((MANY, 1), (1, MANY)):
+            x, y = self._x(rng, outer, 1, tiles, False), self._y(rng, outer, tiles)
+            name = f"{tiles} tiles, {outer} outputs"
+            yield self._transaction(name, x, y, False, depth_major, rng)
 
     def _shapes(self, rng: np.random.Generator) -> Iterator[Transaction]:
         """Rows against the tile, tiles and outputs; layouts follow each other in every order."""

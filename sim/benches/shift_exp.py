@@ -51,12 +51,15 @@ class ShiftExpBench(Bench):
             yield self._transaction("random", d, int(2 ** rng.uniform(0, 23)), n, lam)
 
     def exhaustive(self) -> Iterator[Transaction]:
-        """Every d of Shiftmax with every likely i0; every positive d of ShiftGELU with some."""
+        """Every d of Shiftmax with every likely i0; every positive d of ShiftGELU with some; a command so
+        long that every bit of its count counts."""
         for n, lam in FORMS:
             for i0 in range(1, 4097):
                 yield self._transaction("every d <= 0", np.arange(-255, 1), i0, n, lam)
             for i0 in (*range(1, 257), *range(300, 4097, 61), 2**20 - 1, 2**23):
                 yield self._transaction("every d > 0", np.arange(1, 217), i0, n, lam)
+        every = np.arange(LOW, HIGH + 1)
+        yield self._transaction("many beats", np.resize(every, (2**15 + 1) * self.core.lanes), 41, 15, 1)
 
     def _transaction(self, name: str, d: Ints, i0: int, n: int, lam: int | None) -> Transaction:
         lanes = self.core.lanes

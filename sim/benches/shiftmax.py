@@ -69,6 +69,9 @@ class ShiftmaxBench(Bench):
                     scores[1, 0] = HIGH
                     yield self._transaction(str(constants), scores, constants, rng)
                     yield self._transaction(f"{constants}, alone", scores[:2, :1], constants, rng)
+        for bit in range(24):
+            scores = _rows(rng, 2, min(2 * lanes, most))
+            yield self._transaction(f"i0 2**{bit}", scores, Constants(2**bit), rng)
         beat_fits = Constants(1, 31 - lanes.bit_length())
         yield self._transaction("sum grows", np.zeros((2, min(5 * lanes, most)), int), beat_fits, rng)
         yield self._transaction("one row", _rows(rng, 1, min(3 * lanes, most)), Constants(), rng)
@@ -90,6 +93,16 @@ class ShiftmaxBench(Bench):
                     narrow=constants.narrow,
                 )
             yield self._transaction("random", scores, constants, rng)
+
+    def exhaustive(self) -> Iterator[Transaction]:
+        """Every difference in any lane with every n. With a large n the sum saturates, and p then shows
+        exponentials that are far below the maximum's."""
+        rng = np.random.default_rng(0)
+        every = np.arange(LOW, HIGH + 1)
+        for n in range(1, 32):
+            for i0 in (*range(1, 33), 46, 92, 184, 368, 736):
+                constants = Constants(i0, n, int(rng.choice([31, 46])))
+                yield self._transaction("every difference", rng.permutation(every)[None], constants, rng)
 
     def _transaction(
         self, name: str, scores: Ints, constants: Constants, rng: np.random.Generator
