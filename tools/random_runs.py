@@ -1,0 +1,51 @@
+"""Runs in the RTL that a seed makes, one after the other on each machine; goes on where it stopped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from cli.output import console, progress, results
+from emu.machine import Machine
+from model.files import replacing
+from sim.rtl.design import USUAL_DEPTH, accelerator_verilog
+from sim.rtl.run import Comparison
+from sim.runner import digest
+
+Play = Callable[[Machine, int], tuple[Comparison, bool]]
+"""What a seed came to on a machine, and whether all is equal."""
+
+
+def play_all(what: str, results_file: Path, machines: Mapping[str, Machine], count: int, play: Play) -> int:
+    """Plays the seeds below `count` on every machine, and writes the file after each; those that it has
+    for the same RTL are not played again. 1 if any was not equal, otherwise 0."""
+    done: dict[str, Any] = json.loads(results_file.read_text()) if results_file.exists() else {}
+    with progress() as bar:
+        for name, machine in machines.items():
+            task = bar.add_task(f"{name}: compiling", total=count)
+            design = digest(accelerator_verilog(machine, USUAL_DEPTH))
+            if done.get(name, {}).get("design") != design:
+                done[name] = {"design": design, "runs": 0, "instructions": 0, "cycles": 0, "wrong": []}
+            entry = done[name]
+            for seed in range(entry["runs"], count):
+                bar.update(task, description=f"{name}: {what} {seed}", completed=seed)
+                found, equal = play(machine, seed)
+                entry["runs"] = seed + 1
+                entry["instructions"] += found.instructions
+                entry["cycles"] += found.rtl_cycles
+                if not equal:
+                    entry["wrong"].append(seed)
+                    for problem in found.problems:
+                        console.print(f"{name}, {what} {seed}: {problem}")
+                with replacing(results_file) as path:
+                    path.write_text(json.dumps(done, indent=1))
+            bar.update(task, completed=count)
+    for name in machines:
+        entry = done[name]
+        results.print(
+            f"{name}: {entry['runs']} {what}s, {entry['instructions']:,} instructions,"
+            f" {entry['cycles']:,} cycles, {len(entry['wrong'])} not equal"
+        )
+    return 1 if any(done[name]["wrong"] for name in machines) else 0
