@@ -59,7 +59,7 @@ class ShiftExpBench(Bench):
             for i0 in (*range(1, 257), *range(300, 4097, 61), 2**20 - 1, 2**23):
                 yield self._transaction("every d > 0", np.arange(1, 217), i0, n, lam)
         every = np.arange(LOW, HIGH + 1)
-        yield self._transaction("many beats", np.resize(every, (2**15 + 1) * self.core.lanes), 41, 15, 1)
+        yield self._transaction("many beats", np.resize(every, (2**16 - 1) * self.core.lanes), 41, 15, 1)
 
     def _transaction(self, name: str, d: Ints, i0: int, n: int, lam: int | None) -> Transaction:
         lanes = self.core.lanes

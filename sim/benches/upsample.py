@@ -31,7 +31,7 @@ class UpsampleBench(Bench):
         for height, width, classes, factor in (
             (1, 1, 1, 1), (1, 1, 3, 16), (1, 5, 2 * lanes, 1), (4, 1, lanes + 1, 3), (2, 2, 1, lanes + 1),
             (3, lanes, 4, 3), (2, lanes + 1, 1, 5), (5, 3, 3 * lanes + 1, 2), (2, 2 * lanes + 3, lanes, 1),
-            (6, 2, 2, 2), (3, 2, 5, 2 * lanes),
+            (6, 2, 2, 2), (3, 2, 5, 2 * lanes), (3, 5, 4, 4), (20, 2, 2, 2),
         ):  # fmt: skip
             scores = rng.integers(LOW, HIGH, (height, width, classes))
             yield self._transaction(f"{height} x {width}, factor {factor}", scores, factor, rng)
@@ -52,12 +52,21 @@ class UpsampleBench(Bench):
         while True:
             height, width = int(rng.integers(1, 5)), int(rng.integers(1, min(3 * lanes, 24)))
             classes = int(rng.integers(1, 3 * lanes + 2))
-            factor = int(rng.choice([1, 2, 3, 16]))
+            factor = int(rng.choice([1, 2, 3, 16, rng.integers(1, 2 * lanes + 1)]))
             spread = int(rng.choice([2, 100, HIGH]))
             scores = rng.integers(
                 -spread - 1, spread + 1, (height, min(width, self.core.max_length), classes)
             )
             yield self._transaction("random", scores, factor, rng)
+
+    def exhaustive(self) -> Iterator[Transaction]:
+        """The high bits of everything that is counted; large labels in every lane."""
+        rng = np.random.default_rng(0)
+        for height, width, classes, factor in (
+            (300, 1, 1, 1), (1, 1, 2, 300), (1, 2, 2**13 + 5, 1), (3, 3 * self.core.lanes, 1000, 2),
+        ):  # fmt: skip
+            scores = rng.integers(LOW, HIGH, (height, width, classes))
+            yield self._transaction(f"{height} x {width}, factor {factor}", scores, factor, rng)
 
     def _transaction(self, name: str, scores: Ints, factor: int, rng: np.random.Generator) -> Transaction:
         height, width, classes = scores.shape
