@@ -63,9 +63,12 @@ class UpsampleBench(Bench):
         """The high bits of everything that is counted; large labels in every lane."""
         rng = np.random.default_rng(0)
         for height, width, classes, factor in (
-            (300, 1, 1, 1), (1, 1, 2, 300), (1, 2, 2**13 + 5, 1), (3, 3 * self.core.lanes, 1000, 2),
+            (300, 1, 1, 1), (1, 1, 2, 600), (1, 2 * self.core.lanes, 2**15 + 2**13, 1),
         ):  # fmt: skip
             scores = rng.integers(LOW, HIGH, (height, width, classes))
+            if classes > 2**15:
+                large = 2**15 + 2**12 + rng.integers(2**12, size=width)
+                scores[:, np.arange(width), large] = HIGH
             yield self._transaction(f"{height} x {width}, factor {factor}", scores, factor, rng)
 
     def _transaction(self, name: str, scores: Ints, factor: int, rng: np.random.Generator) -> Transaction:
