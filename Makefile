@@ -43,7 +43,7 @@ random: ## run 500 random programs in the RTL beside the emulator; goes on where
 	@tools/make-venv.sh dev
 	@$(BIN)/python -m tools.random_programs
 
-random-networks: ## run 90 random small networks in the RTL of the three presets; goes on where it stopped
+random-networks: ## run 60 random small networks in the RTL of the three presets; goes on where it stopped
 	@tools/make-venv.sh dev
 	@$(BIN)/python -m tools.random_networks
 

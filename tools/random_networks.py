@@ -26,7 +26,7 @@ from sim.rtl.run import Comparison
 from tools.random_runs import play_all
 
 RESULTS = Path("random-networks.json")
-NETWORKS = 30
+NETWORKS = 20
 
 
 def play(machine: Machine, seed: int) -> tuple[Comparison, bool]:
