@@ -35,7 +35,9 @@ def verilog(
     stats: Annotated[
         bool,
         typer.Option(
-            "--stats", help="Synthesize for an ECP5-85F and place: area and speed. Takes minutes."
+            "--stats",
+            help="Synthesize for an ECP5-85F and place: area and speed. Takes minutes; the accelerator only"
+            " if named.",
         ),
     ] = False,
     json: Json = False,
@@ -51,7 +53,9 @@ def verilog(
     from model.files import output_folder
 
     description = Machine.load(machine)
-    names = unit_names(unit or [], (ACCELERATOR,))
+    # Synthesis of a whole preset takes long or fails: only for who asks for it by name.
+    whole = () if stats and ACCELERATOR not in (unit or []) else (ACCELERATOR,)
+    names = unit_names(unit or [], whole)
     folder = output_folder(out)
     with progress(json=json) as bar:
         task = bar.add_task("", total=len(names))
