@@ -10,7 +10,6 @@ on where that ends for the same RTL.
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -23,9 +22,8 @@ from model.quantize.ptq import quantize
 from model.segmenter import Segmenter, SegmenterConfig
 from sim.rtl.network import compare_network
 from sim.rtl.run import Comparison
-from tools.random_runs import play_all
+from tools.random_runs import main
 
-RESULTS = Path("random-networks.json")
 NETWORKS = 20
 
 
@@ -58,7 +56,4 @@ def play(machine: Machine, seed: int) -> tuple[Comparison, bool]:
 
 
 if __name__ == "__main__":
-    words = sys.argv[1:]
-    number = int(words.pop(0)) if words and words[0].isdigit() else NETWORKS
-    machines = {name: Machine.load(name) for name in words or PRESETS}
-    sys.exit(play_all("network", RESULTS, machines, number, play))
+    sys.exit(main("network", {name: Machine.load(name) for name in PRESETS}, NETWORKS, play))

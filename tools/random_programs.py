@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 from emu.machine import Machine
 from sim.random_program import random_program
 from sim.rtl.run import Comparison, compare_program
-from tools.random_runs import play_all
+from tools.random_runs import main
 
-RESULTS = Path("random-programs.json")
 PROGRAMS = 250
 BASE = replace(Machine.load("tests/hw/small.toml"), banks=29, bank_kib=1)
 MACHINES = {
@@ -36,7 +34,4 @@ def play(machine: Machine, seed: int) -> tuple[Comparison, bool]:
 
 
 if __name__ == "__main__":
-    words = sys.argv[1:]
-    number = int(words.pop(0)) if words and words[0].isdigit() else PROGRAMS
-    machines = {name: Machine.load(name) for name in words} or MACHINES
-    sys.exit(play_all("program", RESULTS, machines, number, play))
+    sys.exit(main("program", MACHINES, PROGRAMS, play))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from cli.output import console, progress, results
 from emu.machine import Machine
+from model.errors import InputError
 from model.files import replacing
 from sim.rtl.design import USUAL_DEPTH, accelerator_verilog
 from sim.rtl.run import Comparison
@@ -16,6 +18,19 @@ from sim.runner import digest
 
 Play = Callable[[Machine, int], tuple[Comparison, bool]]
 """What a seed came to on a machine, and whether all is equal."""
+
+
+def main(what: str, usual: Mapping[str, Machine], count: int, play: Play) -> int:
+    """[COUNT [MACHINE...]] of the command line, or `count` on the usual machines; the exit code."""
+    words = sys.argv[1:]
+    if words and words[0].isdigit():
+        count = int(words.pop(0))
+    try:
+        machines = {name: Machine.load(name) for name in words}
+        return play_all(what, Path(f"random-{what}s.json"), machines or usual, count, play)
+    except InputError as error:
+        console.print(str(error))
+        return 2
 
 
 def play_all(what: str, results_file: Path, machines: Mapping[str, Machine], count: int, play: Play) -> int:
