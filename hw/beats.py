@@ -9,7 +9,8 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.axi import checked_width
-from hw.nest import ADDRESS_BITS, Nest
+from hw.nest import Nest
+from hw.ports import ADDRESS_BITS
 from hw.transfer import TRANSFER, block_shift, log2
 
 

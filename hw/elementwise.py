@@ -7,21 +7,41 @@ from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In
 
 from emu.isa import Argmax, Expand, Lookup, Residual
 from emu.machine import Machine
 from hw import lookup
+from hw.axi import bus_width
 from hw.instruction import is_kind
-from hw.ports import LINE_BYTES, read_port, write_port
-from hw.row_engine import PARAMETER_BITS, Operand, RowEngine, Walk
+from hw.ports import LINE_BYTES, Shape, write_port
+from hw.row_engine import Operand, RowEngine, Walk
 from hw.rows import RowReader
-from hw.sequencer import PORT
+from hw.transfer import chip_shape
 from hw.units import elementwise_lanes, make_unit
 from model.integer.constants import MAX_SHIFT
 
 
-class ResidualEngine(RowEngine):
+class ElementwiseEngine(RowEngine):
+    """The four share their ports, but for RESIDUAL's second operand: 16-bit elements from multiples of
+    their beats on, and labels from anywhere on."""
+
+    @property
+    def halved(self) -> bool:
+        """A beat of 16-bit labels touches more lines than the scratchpad has columns."""
+        return Shape.of(2 * self.lanes, 1).lines > self.machine.word // LINE_BYTES
+
+    def source_shape(self, operand: Operand) -> Shape:
+        beat = Shape.of(2 * self.lanes, min(2 * self.lanes, LINE_BYTES))
+        if operand.stream == "identity":
+            return beat
+        return beat | Shape.of(self.lanes if self.halved else 2 * self.lanes, 1)
+
+    def target_shape(self) -> Shape:
+        return Shape.of(2 * self.lanes, min(2 * self.lanes, LINE_BYTES)) | Shape.of(2, 1)
+
+
+class ResidualEngine(ElementwiseEngine):
     """RESIDUAL: two int16 to int16."""
 
     operands = (
@@ -43,19 +63,19 @@ class ResidualEngine(RowEngine):
             command.c2.eq(self.parameter(12, 8)),
         ]
 
-    def faults(self) -> list[Value]:
+    def parameter_faults(self) -> list[Value]:
         return [self.parameter(4, 8) > MAX_SHIFT, self.parameter(12, 8) > MAX_SHIFT]
 
 
-class LookupEngine(RowEngine):
+class LookupEngine(ElementwiseEngine):
     """LOOKUP: uint8 pixels to int8; the table is filled through `table`."""
 
     has_param = False
 
     def __init__(self, machine: Machine) -> None:
-        lanes = elementwise_lanes(machine)
-        unit = lookup.Lookup(lanes=lanes, window=machine.word)
-        super().__init__(machine, Lookup, unit, lanes, table=In(write_port(machine.word)))
+        lanes, filled = elementwise_lanes(machine), chip_shape(bus_width(machine))
+        unit = lookup.Lookup(lanes=lanes, filled=filled)
+        super().__init__(machine, Lookup, unit, lanes, table=In(write_port(filled)))
 
     def command(self, m: Module, command: Any) -> None:
         m.d.comb += [command.rows.eq(self.field("rows")), command.beats.eq(self.beats)]
@@ -69,7 +89,7 @@ class LookupEngine(RowEngine):
         return m
 
 
-class ArgmaxEngine(RowEngine):
+class ArgmaxEngine(ElementwiseEngine):
     """ARGMAX: int16 rows to a label each; labels are adjacent and begin anywhere."""
 
     operands = (Operand("i", "source", "source_stride", 2),)
@@ -95,11 +115,11 @@ class ArgmaxEngine(RowEngine):
         return [~self.field("wide") & (self.field("length") > 256)]
 
 
-class ExpandEngine(RowEngine):
+class ExpandEngine(ElementwiseEngine):
     """EXPAND: labels along a row, each `factor` times; sources begin anywhere.
 
-    A beat of 16-bit labels at any address may be wider than a window. Then it is read in two halves,
-    which costs no time, for every beat makes `factor` beats of results, and that is at least 2.
+    A beat that is `halved` is read in two halves, which costs no time, for every beat makes `factor` beats
+    of results, and that is at least 2.
     """
 
     operands = (Operand("i", "source", "source_stride", 2),)
@@ -109,7 +129,6 @@ class ExpandEngine(RowEngine):
 
     def __init__(self, machine: Machine) -> None:
         super().__init__(machine, Expand, make_unit("expand", machine), elementwise_lanes(machine))
-        self.halved = 2 * self.lanes + LINE_BYTES - 1 > machine.word
 
     def element(self) -> Any:
         return Mux(self.field("wide"), 2, 1)
@@ -182,24 +201,16 @@ class Elementwise(wiring.Component):
     """
 
     def __init__(self, machine: Machine) -> None:
-        self.machine = machine
-        super().__init__(
-            {
-                "port": In(PORT),
-                "read0": Out(read_port(machine.word)),
-                "read1": Out(read_port(machine.word)),
-                "write": Out(write_port(machine.word)),
-                "param_index": Out(8),
-                "param": In(PARAMETER_BITS),
-                "table": In(write_port(machine.word)),
-            }
-        )
+        self.residual, self.lookup = residual, lookup = ResidualEngine(machine), LookupEngine(machine)
+        self.engines = (residual, lookup, ArgmaxEngine(machine), ExpandEngine(machine))
+        own, table = residual.signature.members, lookup.signature.members["table"]
+        shared = ("port", "read0", "read1", "write", "param_index", "param")
+        super().__init__({**{name: own[name] for name in shared}, "table": table})
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        residual, lookup = ResidualEngine(self.machine), LookupEngine(self.machine)
-        engines = (residual, lookup, ArgmaxEngine(self.machine), ExpandEngine(self.machine))
-        for engine in engines:
+        residual, lookup = self.residual, self.lookup
+        for engine in self.engines:
             m.submodules[engine.kind.__name__.lower()] = engine
             m.d.comb += [
                 engine.port.instruction.eq(self.port.instruction),
@@ -213,9 +224,10 @@ class Elementwise(wiring.Component):
                 m.d.comb += [
                     self.port.finishing.eq(engine.port.finishing),
                     self.port.error.eq(engine.port.error),
-                    self.read0.line.eq(engine.read0.line),
+                    self.read0.address.eq(engine.read0.address),
                     self.read0.enable.eq(engine.read0.enable),
-                    self.write.line.eq(engine.write.line),
+                    self.write.address.eq(engine.write.address),
+                    self.write.enable.eq(engine.write.enable),
                     self.write.mask.eq(engine.write.mask),
                     self.write.data.eq(engine.write.data),
                 ]

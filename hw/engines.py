@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from amaranth.hdl import (
+    Cat,
     ClockDomain,
     ClockSignal,
     DomainRenamer,
@@ -18,18 +19,21 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from emu.isa import Space, Unit
-from emu.machine import CONSTANTS_BYTES, PARAMETER_BYTES, PARAMETERS_BYTES, Machine
+from emu.machine import CONSTANTS_BYTES, Machine
 from hw.axi import bus_width, full_bus
 from hw.clock_gate import ClockGate
 from hw.elementwise import Elementwise
 from hw.line_memory import LineMemory
 from hw.load import LoadEngine
 from hw.matmul import MatmulEngine
-from hw.ports import LINE_BYTES
-from hw.row_units import GeluEngine, LayernormEngine, ShiftmaxEngine, constants_window
+from hw.parameter_memory import ParameterMemory
+from hw.ports import LINE_BYTES, shape_of
+from hw.row_engine import COMMAND
+from hw.row_units import GeluEngine, LayernormEngine, ShiftmaxEngine
 from hw.scratchpad import Scratchpad
 from hw.sequencer import PORT
 from hw.store import StoreEngine
+from hw.transfer import chip_shape
 
 MakeScratchpad = Callable[..., Scratchpad]
 ROW_UNITS = (Unit.SHIFTMAX, Unit.LAYERNORM, Unit.GELU)
@@ -70,8 +74,7 @@ class Engines(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         machine, width = self.machine, bus_width(self.machine)
-        load = LoadEngine(width=width, word=machine.word)
-        store = StoreEngine(width=width, word=machine.word)
+        load, store = LoadEngine(width=width), StoreEngine(width=width)
         array = MatmulEngine(machine)
         shiftmax, layernorm = ShiftmaxEngine(machine), LayernormEngine(machine)
         gelu, elementwise = GeluEngine(machine), Elementwise(machine)
@@ -114,38 +117,35 @@ class Engines(wiring.Component):
         users = [*(unit for unit, _ in readers), Unit.LOAD, *(unit for unit, _ in writers)]
         scratchpad = self.make_scratchpad(
             machine,
-            reads=len(readers),
-            writes=1 + len(writers),
+            reads=tuple(shape_of(reader) for _, reader in readers),
+            writes=(chip_shape(width), *(shape_of(writer) for _, writer in writers)),
             domains=tuple(clocks[unit] for unit in users),
         )
         m.submodules.scratchpad = scratchpad
         for port, (_, reader) in zip(scratchpad.read, readers, strict=True):
             wiring.connect(m, reader, port)
-        for port, (_, writer) in zip(list(scratchpad.write)[1:], writers, strict=True):
+        for port, (_, writer) in zip(scratchpad.write[1:], writers, strict=True):
             wiring.connect(m, writer, port)
 
         stationary = LineMemory(
-            lines=machine.stationary_bytes // LINE_BYTES, write=machine.word, reads=(machine.word,) * 2
+            lines=machine.stationary_bytes // LINE_BYTES,
+            write=chip_shape(width),
+            reads=(shape_of(array.packed), shape_of(array.constants)),
         )
         wiring.connect(m, array.packed, stationary.read0)
         wiring.connect(m, array.constants, stationary.read1)
         constants = LineMemory(
-            lines=CONSTANTS_BYTES // LINE_BYTES, write=machine.word, reads=(constants_window(machine),)
+            lines=CONSTANTS_BYTES // LINE_BYTES,
+            write=chip_shape(width),
+            reads=(shape_of(layernorm.constants),),
         )
         wiring.connect(m, layernorm.constants, constants.read0)
         with_parameters: tuple[Any, ...] = (array, shiftmax, layernorm, gelu, elementwise)
-        parameters = LineMemory(
-            lines=PARAMETERS_BYTES // LINE_BYTES,
-            write=machine.word,
-            reads=(PARAMETER_BYTES,) * len(with_parameters),
-        )
-        for number, engine in enumerate(with_parameters):
-            port = getattr(parameters, f"read{number}")
-            m.d.comb += [
-                port.line.eq(engine.param_index),
-                port.enable.eq(engine.port.start),
-                engine.param.eq(port.data),
-            ]
+        parameters = ParameterMemory(write=chip_shape(width), readers=len(with_parameters))
+        assert ParameterMemory.latency(len(with_parameters)) <= COMMAND
+        m.d.comb += parameters.ask.eq(Cat(engine.port.start for engine in with_parameters))
+        for index, word, engine in zip(parameters.index, parameters.word, with_parameters, strict=True):
+            m.d.comb += [index.eq(engine.param_index), engine.param.eq(word)]
         for name, memory, clock in (
             ("stationary", stationary, clocks[Unit.ARRAY]),
             ("constants", constants, clocks[Unit.LAYERNORM]),
@@ -185,9 +185,10 @@ class Engines(wiring.Component):
         for space, memory in memories.items():
             chosen = load.space == space
             m.d.comb += [
-                memory.line.eq(load.memory.line),
+                memory.address.eq(load.memory.address),
                 memory.data.eq(load.memory.data),
-                memory.mask.eq(Mux(chosen, load.memory.mask, 0)),
+                memory.mask.eq(load.memory.mask),
+                memory.enable.eq(Mux(chosen, load.memory.enable, 0)),
             ]
             with m.If(chosen):
                 m.d.comb += load.memory.error.eq(memory.error)

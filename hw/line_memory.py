@@ -1,4 +1,4 @@
-"""A memory of lines of 16 bytes that is read and written in windows of several lines."""
+"""A memory of lines of 16 bytes that is read and written from any address on."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In
 from amaranth.utils import ceil_log2
 
-from hw.ports import ADDRESS_ERROR, LINE_BITS, LINE_BYTES, read_port, write_port
-
-LINE = 8 * LINE_BYTES
+from hw.lanes import LINE, folded, in_column, row_of, spread
+from hw.ports import ADDRESS_ERROR, LINE_BYTES, LINE_SHIFT, Shape, read_port, write_port
 
 
 class LineMemory(wiring.Component):
-    """Windows that begin at any line, because neighbouring lines stand in different columns.
+    """Neighbouring lines stand in different columns: so what a port moves at once needs one row of each.
 
-    Line i stands in row i // columns of column i % columns, so a window of at most `columns` lines
-    needs one row, or two that follow each other, of which every column takes one.
+    Line i stands in row i // columns of column i % columns; of lines that follow each other, as many as
+    there are columns, every column takes one.
 
     The write port is in the clock domain `write`, which has the same clock as `sync`, or one of that clock
     that may stop when nothing is written.
@@ -27,19 +26,20 @@ class LineMemory(wiring.Component):
     Parameters
     ----------
     lines : of the memory
-    write : bytes of a written window, 16 * 2**k
-    reads : bytes of the windows of every read port, multiples of 16
+    write : shape of the write port;  reads : of every read port
 
     Members
     -------
-    write : In(write_port), read : Out(read_port) per port, seen from the memory
+    write : In(write_port), read0... : In(read_port)
     """
 
-    def __init__(self, *, lines: int, write: int, reads: tuple[int, ...]) -> None:
-        self.lines, self.write_bytes, self.read_bytes = lines, write, reads
+    def __init__(self, *, lines: int, write: Shape, reads: tuple[Shape, ...]) -> None:
+        self.lines, self.write_shape, self.read_shapes = lines, write, reads
         self.memories: list[Memory] = []
-        self.columns = 1 << ceil_log2(max(write, *reads) // LINE_BYTES)
-        members = {f"read{k}": In(read_port(size)) for k, size in enumerate(reads)}
+        self.columns = 1 << ceil_log2(
+            max(max(shape.lines, shape.lanes // LINE_BYTES) for shape in (write, *reads))
+        )
+        members = {f"read{k}": In(read_port(shape)) for k, shape in enumerate(reads)}
         super().__init__({"write": In(write_port(write)), **members})
 
     def elaborate(self, platform: Any) -> Module:
@@ -51,68 +51,48 @@ class LineMemory(wiring.Component):
         for k, column in enumerate(memories):
             m.submodules[f"column{k}"] = column
         self._write(m, memories)
-        for number in range(len(self.read_bytes)):
+        for number in range(len(self.read_shapes)):
             self._read(m, memories, number)
         return m
 
     def _write(self, m: Module, memories: list[Memory]) -> None:
-        port, count = self.write, self.write_bytes // LINE_BYTES
-        line = Signal(LINE_BITS, name="written_line")
-        mask = Signal(self.write_bytes, name="written_mask")
-        data = Signal(8 * self.write_bytes, name="written")
-        enable = Cat(port.mask.word_select(k, LINE_BYTES).any() for k in range(count))
-        bad = beyond(port.line, enable, self.lines)
+        port = self.write
+        address, mask, data = (Signal.like(value) for value in (port.address, port.mask, port.data))
+        bad = beyond(port.address[LINE_SHIFT:], port.enable, self.lines)
         m.d.write += [
-            line.eq(port.line),
             mask.eq(Mux(bad, 0, port.mask)),
             port.error.eq(Mux(bad, ADDRESS_ERROR, 0)),
         ]
-        with m.If(port.mask.any()):
-            m.d.write += data.eq(port.data)
+        with m.If(port.enable.any()):
+            m.d.write += [address.eq(port.address), data.eq(port.data)]
+        lanes = LINE_BYTES * self.columns
+        chosen = spread(m, mask, address, lanes)
+        wide = data.replicate(lanes // len(mask))
         for k, memory in enumerate(memories):
             target = memory.write_port(domain="write", granularity=8)
-            place, row = self._place(line, k)
-            m.d.comb += target.addr.eq(row)
-            for number in range(count):
-                with m.If(place == number):
-                    m.d.comb += [
-                        target.en.eq(mask.word_select(number, LINE_BYTES)),
-                        target.data.eq(data.word_select(number, LINE)),
-                    ]
+            m.d.comb += [
+                target.addr.eq(row_of(address[LINE_SHIFT:], k, self.columns)),
+                target.en.eq(chosen.word_select(k, LINE_BYTES)),
+                target.data.eq(wide.word_select(k, LINE)),
+            ]
 
     def _read(self, m: Module, memories: list[Memory], number: int) -> None:
-        port, size = getattr(self, f"read{number}"), self.read_bytes[number]
-        line = Signal(LINE_BITS, name=f"read_line{number}")
-        enable = Signal(size // LINE_BYTES, name=f"read_enable{number}")
-        shift = Signal(range(max(self.columns, 2)), name=f"read_shift{number}")
-        bad = beyond(port.line, port.enable, self.lines)
-        m.d.sync += [
-            line.eq(port.line),
-            enable.eq(port.enable),
-            port.error.eq(Mux(bad, ADDRESS_ERROR, 0)),
-            shift.eq(line[: len(shift)]),
-        ]
+        port, shape = getattr(self, f"read{number}"), self.read_shapes[number]
+        line = port.address[LINE_SHIFT:]
+        offset = Signal(ceil_log2(LINE_BYTES * self.columns), name=f"offset{number}")
+        bad = beyond(line, port.enable, self.lines)
+        m.d.sync += [port.error.eq(Mux(bad, ADDRESS_ERROR, 0)), offset.eq(port.address)]
         found = []
         for k, memory in enumerate(memories):
             source = memory.read_port()
-            place, row = self._place(line, k)
-            m.d.comb += [source.addr.eq(row), source.en.eq(enable.any())]
+            m.d.comb += [
+                source.addr.eq(row_of(line, k, self.columns)),
+                source.en.eq(in_column(line, port.enable, k, self.columns)),
+            ]
             found.append(source.data)
-        for place in range(size // LINE_BYTES):
-            with m.Switch(shift):
-                for first in range(self.columns):
-                    with m.Case(first):
-                        m.d.comb += port.data.word_select(place, LINE).eq(
-                            found[(first + place) % self.columns]
-                        )
-
-    def _place(self, line: Signal, column: int) -> tuple[Any, Any]:
-        """Of a window that begins at `line`: which of its lines is in this column, in which row."""
-        bits = ceil_log2(self.columns)
-        place = (column - line[:bits])[:bits] if bits else line[:0]
-        return place, (line + place)[bits:][: max(ceil_log2(-(-self.lines // self.columns)), 1)]
+        m.d.sync += port.data.eq(folded(m, Cat(found), offset, shape.lanes))
 
 
 def beyond(line: Any, enable: Any, lines: int) -> Any:
-    """Whether a line of a window that is enabled is none of the memory's."""
+    """Whether a line from `line` on that is enabled is none of the memory's."""
     return Cat(bit & (line >= max(lines - k, 0)) for k, bit in enumerate(enable)).any()

@@ -12,10 +12,11 @@ from emu.isa import Load
 from hw.axi import OKAY, checked_width, read_bus
 from hw.beats import Beats
 from hw.instruction import field
+from hw.lanes import rotated, touched
 from hw.ports import BUS_ERROR, write_port
 from hw.requests import Requests
 from hw.sequencer import PORT
-from hw.transfer import LINE_SHIFT, log2, ones, rotated, transfer
+from hw.transfer import chip_shape, log2, ones, transfer
 
 
 class LoadEngine(wiring.Component):
@@ -24,13 +25,12 @@ class LoadEngine(wiring.Component):
     Parameters
     ----------
     width : bytes of a word of the bus
-    word : bytes of a window of the on-chip memories, at least twice as many
 
     Members
     -------
     port : In(PORT), from the sequencer
     bus : Out(read_bus(width))
-    memory : Out(write_port(word)), registers but for the bytes' rotation
+    memory : Out(write_port(chip_shape(width))), registers but for the bytes' rotation
     space : Out(3), which memory `memory` writes
     stop : In(1), gives the instruction up: what was asked for is taken and dropped. Afterwards, once
         `quiet`, all is as after reset.
@@ -45,15 +45,13 @@ class LoadEngine(wiring.Component):
     response other than OKAY or of another id than 0, those of `memory` in the cycle in which they come.
     """
 
-    def __init__(self, *, width: int, word: int) -> None:
-        if word < 2 * checked_width(width):
-            raise ValueError(f"word must be at least twice the width of {width}, not {word}")
-        self.width, self.word = width, word
+    def __init__(self, *, width: int) -> None:
+        self.width = checked_width(width)
         super().__init__(
             {
                 "port": In(PORT),
                 "bus": Out(read_bus(width)),
-                "memory": Out(write_port(word)),
+                "memory": Out(write_port(chip_shape(width))),
                 "space": Out(3),
                 "stop": In(1),
                 "quiet": Out(1),
@@ -87,21 +85,22 @@ class LoadEngine(wiring.Component):
         wanted, bad = Signal(), Signal()
         word, places = Signal(8 * self.width), Signal(log2(self.width))
         ending = Signal(2)
-        offset = beats.place[:LINE_SHIFT]
         m.d.comb += wanted.eq(answer.valid & beats.valid & ~self.stop)
         m.d.sync += [
             ending.eq(Cat(wanted & beats.end, Mux(self.stop, 0, ending[0]))),
             bad.eq(wanted & ((answer.resp != OKAY) | answer.id)),
-            self.memory.mask.eq(Mux(wanted, ones(beats.count, self.width) << offset, 0)),
+            self.memory.enable.eq(0),
         ]
         with m.If(wanted):
             m.d.sync += [
                 word.eq(answer.data),
-                places.eq(offset - beats.first),
-                self.memory.line.eq(beats.place[LINE_SHIFT:]),
+                places.eq(beats.place - beats.first),
+                self.memory.address.eq(beats.place),
+                self.memory.enable.eq(touched(beats.place, beats.count, len(self.memory.enable))),
+                self.memory.mask.eq(rotated(m, ones(beats.count, self.width), beats.place, unit=1)),
             ]
         m.d.comb += [
-            self.memory.data.eq(rotated(m, word, places).replicate(self.word // self.width)),
+            self.memory.data.eq(rotated(m, word, places)),
             self.port.finishing.eq(ending[1]),
             self.port.error.eq(
                 Mux(self.memory.error != 0, self.memory.error, Mux(bad, BUS_ERROR, requests.error))

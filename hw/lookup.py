@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 
 from emu.machine import TABLE_BYTES
 from hw.line_memory import LineMemory
-from hw.ports import LINE_BYTES, READ_LATENCY, write_port
+from hw.ports import LINE_BYTES, READ_LATENCY, Shape, write_port
 
 CHANNELS = 3
 ENTRIES = TABLE_BYTES // CHANNELS
@@ -22,29 +22,31 @@ class Lookup(wiring.Component):
     Parameters
     ----------
     lanes : pixels per beat, a power of two
-    window : bytes of the port that fills the table
+    filled : shape of the port that fills the table
 
     Members
     -------
     command : In(stream), {rows, beats}, beats of a row
     i : In(stream), uint8 by lane; every row begins a beat
     o : Out(stream), int8 by lane; must always be taken
-    table : In(write_port(window)), int8 [3, 256]
+    table : In(write_port(filled)), int8 [3, 256]
 
     Timing: one beat per cycle, LATENCY cycles; no beat is taken before a command.
     """
 
     LATENCY = READ_LATENCY + 1
 
-    def __init__(self, *, lanes: int, window: int) -> None:
-        self.lanes, self.window = lanes, window
-        self.memory = LineMemory(lines=TABLE_BYTES // LINE_BYTES, write=window, reads=(LINE_BYTES,) * lanes)
+    def __init__(self, *, lanes: int, filled: Shape) -> None:
+        self.lanes = lanes
+        self.memory = LineMemory(
+            lines=TABLE_BYTES // LINE_BYTES, write=filled, reads=(Shape.of(1, 1),) * lanes
+        )
         super().__init__(
             {
                 "command": In(stream.Signature(data.StructLayout({"rows": 16, "beats": 17}))),
                 "i": In(stream.Signature(data.ArrayLayout(8, lanes))),
                 "o": Out(stream.Signature(data.ArrayLayout(8, lanes))),
-                "table": In(write_port(window)),
+                "table": In(write_port(filled)),
             }
         )
 
@@ -82,15 +84,9 @@ class Lookup(wiring.Component):
             m.d.comb += at.eq(
                 Mux(channel >= CHANNELS - shift, channel - (CHANNELS - shift), channel + shift)
             )
-            pixel = self.i.payload[lane]
-            place: Any = pixel[:4]
-            for k in range(READ_LATENCY):
-                later = Signal(4, name=f"place{lane}_{k}")
-                m.d.sync += later.eq(place)
-                place = later
             m.d.comb += [
-                port.line.eq(at * (ENTRIES // LINE_BYTES) + pixel[4:]),
+                port.address.eq(at * ENTRIES + self.i.payload[lane]),
                 port.enable.eq(taken),
             ]
-            m.d.sync += self.o.payload[lane].eq(port.data.word_select(place, 8))
+            m.d.sync += self.o.payload[lane].eq(port.data)
         return m

@@ -15,8 +15,9 @@ from emu.isa import Layout, Matmul
 from emu.machine import Machine
 from hw.instruction import ILLEGAL_FIELD, field
 from hw.matmul_operands import Constants, XReader, YReader
-from hw.ports import LINE_BYTES, read_port, write_port
-from hw.row_engine import COMMAND, LAUNCH, PARAMETER_BITS
+from hw.parameter_memory import INDEX_BITS, PARAMETER_BITS
+from hw.ports import LINE_BYTES, Shape, write_port
+from hw.row_engine import COMMAND, LAUNCH
 from hw.rows import RowWriter
 from hw.sequencer import PORT
 from hw.units import make_unit
@@ -33,10 +34,10 @@ class MatmulEngine(wiring.Component):
     Members
     -------
     port : In(PORT), from the sequencer
-    x, y : Out(read_port(W)), of the scratchpad;  write : Out(write_port(W)), the target
-    packed : Out(read_port(W)), of the stationary buffer, tiles;  constants : Out(read_port(W)), likewise,
-        what stands in front of the tiles of an output
-    param_index : Out(8), param : In(128), the parameter word a cycle later
+    x, y : Out(read_port), of the scratchpad;  write : Out(write_port), the target
+    packed : Out(read_port), of the stationary buffer, tiles;  constants : Out(read_port), likewise, what
+        stands in front of the tiles of an output
+    param_index : Out(8), param : In(128), the parameter word, from cycle COMMAND on at the latest
 
     Timing: `emu.duration.cycles`. The array's rows leave while it goes on, a row per cycle, through the
     requantizer to the scratchpad; nothing ever stands still, for reading keeps ahead.
@@ -45,16 +46,19 @@ class MatmulEngine(wiring.Component):
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self.array, self.requantizer = make_unit("mac_array", machine), make_unit("requantize", machine)
-        word = machine.word
+        streams = self.array.core.input_shapes
+        self.x_reader, self.y_reader = XReader(machine, streams["x"]), YReader(machine, streams["y"])
+        self.constants_reader = Constants(machine, self.requantizer.core.command_shape)
+        self.target_shape = Shape.of(2 * machine.lanes, min(machine.lanes, LINE_BYTES))
         super().__init__(
             {
                 "port": In(PORT),
-                "x": Out(read_port(word)),
-                "y": Out(read_port(word)),
-                "packed": Out(read_port(word)),
-                "constants": Out(read_port(word)),
-                "write": Out(write_port(word)),
-                "param_index": Out(8),
+                "x": self.x_reader.signature.members["port"],
+                "y": self.y_reader.signature.members["port"],
+                "packed": self.y_reader.signature.members["packed"],
+                "constants": self.constants_reader.signature.members["port"],
+                "write": Out(write_port(self.target_shape)),
+                "param_index": Out(INDEX_BITS),
                 "param": In(PARAMETER_BITS),
             }
         )
@@ -87,10 +91,8 @@ class MatmulEngine(wiring.Component):
             ]
 
         m.submodules.array, m.submodules.requantizer = array, requantizer = self.array, self.requantizer
-        streams = array.core.input_shapes
-        m.submodules.x_reader = x = XReader(machine, streams["x"])
-        m.submodules.y_reader = y = YReader(machine, streams["y"])
-        m.submodules.constants_reader = constants = Constants(machine, requantizer.core.command_shape)
+        m.submodules.x_reader, m.submodules.y_reader = x, y = self.x_reader, self.y_reader
+        m.submodules.constants_reader = constants = self.constants_reader
         for reader in (x, y, constants):
             m.d.comb += [
                 reader.instruction.eq(self.port.instruction),
@@ -112,6 +114,7 @@ class MatmulEngine(wiring.Component):
         m.d.comb += [
             self.param_index.eq(self.field("param")),
             constants.param.eq(self.param),
+            constants.param_here.eq(age >= COMMAND),
             array.command.valid.eq(age == COMMAND),
             command.rows.eq(self.field("m")),
             command.inner.eq(inner << self.field("x16")),
@@ -124,10 +127,10 @@ class MatmulEngine(wiring.Component):
         faults = [
             self.field("m") > machine.accumulator_rows,
             *(self.field(name)[:4] != 0 for name in ("x", "y", "out")),
-            ~packed & (self.param[32:40] > MAX_SHIFT),
         ]
+        too_far = ~packed & (self.param[32:40] > MAX_SHIFT)
         code = Mux(
-            Cat(faults).any() & launch,
+            Cat(faults).any() & launch | too_far & (age == COMMAND),
             ILLEGAL_FIELD,
             reduce(or_, (x.error, y.error, constants.error, written)),
         )
@@ -138,10 +141,7 @@ class MatmulEngine(wiring.Component):
         """Writes the columns of an output after each other; a beat is a row of them."""
         lanes = self.machine.lanes
         m.submodules.writer = writer = RowWriter(
-            window=self.machine.word,
-            size=2 * lanes,
-            alignment=min(lanes, LINE_BYTES),
-            by_column=True,
+            self.target_shape, size=2 * lanes, alignment=min(lanes, LINE_BYTES), by_column=True
         )
         wide = self.field("out16")
         results = Value.cast(requantizer.o.payload)

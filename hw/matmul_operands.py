@@ -13,9 +13,9 @@ from emu.isa import Layout, Matmul
 from emu.machine import ENTRY_BYTES, Machine
 from hw.instruction import ILLEGAL_FIELD, INSTRUCTION_BITS, field
 from hw.nest import Nest
-from hw.ports import ERROR_BITS, LINE_BYTES, read_port
+from hw.parameter_memory import PARAMETER_BITS
+from hw.ports import ERROR_BITS, LINE_BYTES, Shape, read_port
 from hw.prefetch import Prefetch
-from hw.row_engine import PARAMETER_BITS
 from model.integer.constants import MAX_SHIFT
 
 PASSES_BITS = 2
@@ -27,18 +27,22 @@ class Operand(wiring.Component):
     Parameters
     ----------
     machine : array, scratchpad, stationary buffer;  payload : of the stream that takes the beats
+    size, alignment : bytes that are read at once, power of two up to 16 that divides their addresses
 
     Members
     -------
     instruction : In(256), a MATMUL; launch : In(1), the next cycle asks for the first beat
     outer, inner : In(16), tiles of outputs and of inputs;  outputs, inputs : In, what the last of them
         holds; all are held from `launch` on
-    port : Out(read_port(W)), error : Out, of its requests, a cycle later
+    port : Out(read_port), error : Out, of its requests, a cycle later
     o : Out(stream), beats
     """
 
-    def __init__(self, machine: Machine, payload: Any, **members: wiring.Member) -> None:
-        self.machine = machine
+    def __init__(
+        self, machine: Machine, payload: Any, size: int, alignment: int, **members: wiring.Member
+    ) -> None:
+        self.machine, self.size, self.alignment = machine, size, alignment
+        self.shape = Shape.of(size, alignment)
         super().__init__(
             {
                 "instruction": In(INSTRUCTION_BITS),
@@ -47,7 +51,7 @@ class Operand(wiring.Component):
                 "inner": In(16),
                 "outputs": In(range(machine.lanes + 1)),
                 "inputs": In(range(machine.depth + 1)),
-                "port": Out(read_port(machine.word)),
+                "port": Out(read_port(self.shape)),
                 "error": Out(ERROR_BITS),
                 "o": Out(stream.Signature(payload)),
                 **members,
@@ -65,6 +69,14 @@ class Operand(wiring.Component):
             m.d.comb += [getattr(nest, f"count{level}").eq(count), nest.step[level].eq(step)]
         return nest
 
+    def prefetch(self, m: Module, tag_bits: int) -> Prefetch:
+        """What reads through `port`."""
+        m.submodules.prefetch = prefetch = Prefetch(
+            self.shape, size=self.size, alignment=self.alignment, tag_bits=tag_bits
+        )
+        m.d.comb += self.error.eq(prefetch.error)
+        return prefetch
+
     @property
     def passes(self) -> Value:
         return Mux(self.field("x16"), Const(2, PASSES_BITS), Const(1, PASSES_BITS))
@@ -72,6 +84,9 @@ class Operand(wiring.Component):
 
 class XReader(Operand):
     """Rows of x for every tile: of outputs, of inputs, pass by pass; zeros beyond column K."""
+
+    def __init__(self, machine: Machine, payload: Any) -> None:
+        super().__init__(machine, payload, 2 * machine.depth, min(machine.depth, LINE_BYTES))
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -85,9 +100,7 @@ class XReader(Operand):
             (self.outer, 0),
             origin=self.field("x"),
         )
-        m.submodules.prefetch = prefetch = Prefetch(
-            window=self.machine.word, size=2 * depth, alignment=min(depth, LINE_BYTES), tag_bits=1
-        )
+        prefetch = self.prefetch(m, tag_bits=1)
         wiring.connect(m, prefetch.port, wiring.flipped(self.port))
         last = nest.last[2]
         columns = Mux(last, self.inputs, depth)
@@ -100,7 +113,6 @@ class XReader(Operand):
             request.address.eq(nest.address),
             request.size.eq(Mux(wide, 2 * columns, columns)),
             request.tag.eq(last),
-            self.error.eq(prefetch.error),
             self.o.valid.eq(prefetch.o.valid),
             prefetch.o.ready.eq(self.o.ready),
         ]
@@ -113,26 +125,25 @@ class XReader(Operand):
 class YReader(Operand):
     """Rows of the tiles of y, every tile as often as there are passes.
 
-    packed : Out(read_port(W)), of the stationary buffer, in whose tiles the constants come first
+    packed : Out(read_port), of the stationary buffer, in whose tiles the constants come first
 
     Rows beyond N or K are not read: what stands for them in the array reaches no output.
     """
 
     def __init__(self, machine: Machine, payload: Any) -> None:
-        super().__init__(machine, payload, packed=Out(read_port(machine.word)))
+        size = max(machine.lanes, machine.depth)
+        alignment = min(machine.lanes, machine.depth, LINE_BYTES)
+        packed = Out(read_port(Shape.of(size, alignment)))
+        super().__init__(machine, payload, size, alignment, packed=packed)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        lanes, depth, size = (
-            self.machine.lanes,
-            self.machine.depth,
-            max(self.machine.lanes, self.machine.depth),
-        )
+        lanes, depth = self.machine.lanes, self.machine.depth
         packed = self.field("layout") == Layout.PACKED
         depth_major = self.field("layout") == Layout.DEPTH_MAJOR
         stride = self.field("y_stride")
         of_outputs = packed_bytes(self)
-        rows = Const(lanes, len(Const(size)))
+        rows = Const(lanes, len(Const(self.size)))
         nest = self.nest(
             m,
             (Mux(depth_major, depth, rows), Mux(packed, depth, stride)),
@@ -147,9 +158,7 @@ class YReader(Operand):
             ),
             origin=self.field("y") + Mux(packed, ENTRY_BYTES * lanes, 0),
         )
-        m.submodules.prefetch = prefetch = Prefetch(
-            window=self.machine.word, size=size, alignment=min(lanes, depth, LINE_BYTES)
-        )
+        prefetch = self.prefetch(m, tag_bits=0)
         outputs = Mux(nest.last[3], self.outputs, lanes)
         inputs = Mux(nest.last[2], self.inputs, depth)
         row, of_row = Mux(depth_major, inputs, outputs), Mux(depth_major, outputs, inputs)
@@ -159,7 +168,6 @@ class YReader(Operand):
             nest.next.eq(prefetch.i.ready),
             request.address.eq(nest.address),
             request.size.eq(Mux(packed, depth, Mux(nest.index0 < row, of_row, 0))),
-            self.error.eq(prefetch.error),
             self.o.valid.eq(prefetch.o.valid),
             Value.cast(self.o.payload).eq(prefetch.o.payload.data),
             prefetch.o.ready.eq(self.o.ready),
@@ -167,7 +175,7 @@ class YReader(Operand):
             port.error.eq(Mux(packed, self.packed.error, self.port.error)),
         ]
         for memory, wanted in ((self.packed, packed), (self.port, ~packed)):
-            m.d.comb += [memory.line.eq(port.line), memory.enable.eq(Mux(wanted, port.enable, 0))]
+            m.d.comb += [memory.address.eq(port.address), memory.enable.eq(Mux(wanted, port.enable, 0))]
         return m
 
 
@@ -181,11 +189,12 @@ class Constants(Operand):
     """The requantizer's commands: of every tile of outputs, the constants in front of its tiles, or
     those of the parameter word.
 
-    param : In(128), the parameter word
+    param : In(128), the parameter word;  param_here : In(1), it is that of this instruction
     """
 
     def __init__(self, machine: Machine, payload: Any) -> None:
-        super().__init__(machine, payload, param=In(PARAMETER_BITS))
+        members = {"param": In(PARAMETER_BITS), "param_here": In(1)}
+        super().__init__(machine, payload, machine.word, LINE_BYTES, **members)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -199,9 +208,7 @@ class Constants(Operand):
             (self.outer, packed_bytes(self)),
             origin=self.field("y"),
         )
-        m.submodules.prefetch = prefetch = Prefetch(
-            window=word, size=word, alignment=LINE_BYTES, tag_bits=2
-        )
+        prefetch = self.prefetch(m, tag_bits=2)
         wiring.connect(m, prefetch.port, wiring.flipped(self.port))
         last = nest.last[0]
         rest = size - (windows - 1) * word
@@ -221,10 +228,11 @@ class Constants(Operand):
             prefetch.i.payload.address.eq(nest.address),
             prefetch.i.payload.size.eq(Mux(packed, Mux(last, rest, word), 0)),
             prefetch.i.payload.tag.eq(nest.last),
-            self.error.eq(Mux(packed & self.o.valid & too_far, ILLEGAL_FIELD, prefetch.error)),
-            self.o.valid.eq(prefetch.o.valid & beat.tag[0]),
-            prefetch.o.ready.eq(self.o.ready | ~beat.tag[0]),
+            self.o.valid.eq(prefetch.o.valid & beat.tag[0] & (packed | self.param_here)),
+            prefetch.o.ready.eq(self.o.valid & self.o.ready | ~beat.tag[0]),
         ]
+        with m.If(packed & self.o.valid & too_far):
+            m.d.comb += self.error.eq(ILLEGAL_FIELD)
         command = self.o.payload
         m.d.comb += [
             command.rows.eq(self.field("m")),

@@ -8,7 +8,7 @@ from amaranth.hdl import Cat, Const, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-ADDRESS_BITS = 32
+from hw.ports import ADDRESS_BITS
 
 
 class Nest(wiring.Component):

@@ -1,4 +1,4 @@
-"""What is wrong with the windows that the scratchpad's ports ask for in one cycle."""
+"""What is wrong with the requests of the scratchpad's ports in one cycle."""
 
 from __future__ import annotations
 
@@ -10,42 +10,42 @@ from amaranth.lib.wiring import In, Out
 
 from emu.machine import Machine
 from hw.line_memory import beyond
-from hw.ports import ADDRESS_ERROR, ERROR_BITS, LINE_BITS, LINE_BYTES, PORT_ERROR
+from hw.ports import ADDRESS_BITS, ADDRESS_ERROR, ERROR_BITS, LINE_BYTES, LINE_SHIFT, PORT_ERROR, Shape
+
+LINE_BITS = ADDRESS_BITS - LINE_SHIFT
 
 
 class PortCheck(wiring.Component):
-    """Errors of windows: beyond the scratchpad, or in a bank that another window of the cycle touches.
+    """Errors of requests: beyond the scratchpad, or in a bank that another request of the cycle touches.
 
     Parameters
     ----------
-    machine : of the scratchpad;  ports : windows in one cycle
+    machine : of the scratchpad;  shapes : of the ports
 
     Members
     -------
-    line : In(LINE_BITS) per port, the window's first line; enable : In(lines of a window) per port, of
-        which the enabled ones come first
+    line0... : In(28) per port, the first line;  enable0... : In per port, by line from there on, of which
+        those that are enabled come first
     error : Out(ERROR_BITS) per port, combinational
     """
 
-    def __init__(self, machine: Machine, ports: int) -> None:
-        self.machine, self.ports = machine, ports
-        lines = machine.word // LINE_BYTES
-        super().__init__(
-            {
-                "line": In(LINE_BITS).array(ports),
-                "enable": In(lines).array(ports),
-                "error": Out(ERROR_BITS).array(ports),
-            }
-        )
+    def __init__(self, machine: Machine, shapes: tuple[Shape, ...]) -> None:
+        self.machine, self.shapes = machine, shapes
+        members: dict[str, wiring.Member] = {"error": Out(ERROR_BITS).array(len(shapes))}
+        for k, shape in enumerate(shapes):
+            members |= {f"line{k}": In(LINE_BITS), f"enable{k}": In(shape.lines)}
+        super().__init__(members)
+        self.requests = [
+            (getattr(self, f"line{k}"), getattr(self, f"enable{k}")) for k in range(len(shapes))
+        ]
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         lines = self.machine.scratchpad_bytes // LINE_BYTES
         bank_lines = self.machine.bank_bytes // LINE_BYTES
-        windows = []
-        for k in range(self.ports):
-            line, enable = self.line[k], self.enable[k]
-            # How many lines lie between the first and the last: a window reaches into two banks at most.
+        spans = []
+        for k, (line, enable) in enumerate(self.requests):
+            # How many lines lie between the first and the last: these are in two banks at most.
             extent = Signal(range(len(enable)), name=f"extent{k}")
             for place in range(1, len(enable)):
                 with m.If(enable[place]):
@@ -58,14 +58,14 @@ class PortCheck(wiring.Component):
                 first.eq(quotient(line, bank_lines)),
                 last.eq(quotient(end, bank_lines)),
             ]
-            windows.append((enable[0], first, last))
-        for k, (active, first, last) in enumerate(windows):
+            spans.append((enable[0], first, last))
+        for k, (active, first, last) in enumerate(spans):
             shared = Cat(
                 other & (first <= other_last) & (other_first <= last)
-                for j, (other, other_first, other_last) in enumerate(windows)
+                for j, (other, other_first, other_last) in enumerate(spans)
                 if j != k
             ).any()
-            bad = beyond(self.line[k], self.enable[k], lines)
+            bad = beyond(*self.requests[k], lines)
             m.d.comb += self.error[k].eq(Mux(bad, ADDRESS_ERROR, Mux(active & shared, PORT_ERROR, 0)))
         return m
 

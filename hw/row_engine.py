@@ -12,17 +12,17 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from emu.isa import Instruction
-from emu.machine import PARAMETER_BYTES, Machine
+from emu.machine import Machine
 from hw.instruction import ILLEGAL_FIELD, field, is_kind
-from hw.ports import LINE_BYTES, read_port, write_port
+from hw.parameter_memory import INDEX_BITS, PARAMETER_BITS
+from hw.ports import LINE_BYTES, Shape, read_port, write_port
 from hw.rows import RowReader, RowWriter
 from hw.sequencer import PORT
 
 LAUNCH = 2
 """Cycle of an instruction, from 0, in which its matrices have been measured: readers and writer start."""
 COMMAND = 7
-"""Cycle in which the unit is given its command."""
-PARAMETER_BITS = 8 * PARAMETER_BYTES
+"""Cycle in which the unit is given its command: its first beat waits, and the parameter word is here."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,8 @@ class RowEngine(wiring.Component):
     Members
     -------
     port : In(PORT), from the sequencer; instructions of other kinds are left alone
-    read0, read1... : Out(read_port(W)) per operand;  write : Out(write_port(W)), the target
-    param_index : Out(8), param : In(128), the parameter word a cycle later
+    read0, read1... : Out(read_port) per operand;  write : Out(write_port), the target
+    param_index : Out(8), param : In(128), the parameter word, from cycle COMMAND on at the latest
 
     Timing: with the unit's own cycles, ISSUE + ACCESS more (emu/duration.py).
     """
@@ -78,9 +78,10 @@ class RowEngine(wiring.Component):
         self, machine: Machine, kind: type[Instruction], unit: Any, lanes: int, **members: Any
     ) -> None:
         self.machine, self.kind, self.unit, self.lanes = machine, kind, unit, lanes
-        reads = {f"read{k}": Out(read_port(machine.word)) for k in range(len(self.operands))}
-        param = {"param_index": Out(8), "param": In(PARAMETER_BITS)} if self.has_param else {}
-        write = {"write": Out(write_port(machine.word))}
+        shapes = map(self.source_shape, self.operands)
+        reads = {f"read{k}": Out(read_port(shape)) for k, shape in enumerate(shapes)}
+        param = {"param_index": Out(INDEX_BITS), "param": In(PARAMETER_BITS)} if self.has_param else {}
+        write = {"write": Out(write_port(self.target_shape()))}
         super().__init__({"port": In(PORT), **reads, **write, **param, **members})
 
     def command(self, m: Module, command: Any) -> None:
@@ -90,6 +91,10 @@ class RowEngine(wiring.Component):
 
     def faults(self) -> list[Value]:
         """What makes the instruction illegal, from cycle LAUNCH on, beyond misplaced matrices."""
+        return []
+
+    def parameter_faults(self) -> list[Value]:
+        """What of the parameter word makes it illegal, in cycle COMMAND."""
         return []
 
     def element(self) -> Any:
@@ -119,6 +124,16 @@ class RowEngine(wiring.Component):
     def target_bytes(self) -> tuple[int, int]:
         """As of a source."""
         return max(self.elements) * self.lanes, min(min(self.elements) * self.lanes, LINE_BYTES)
+
+    def source_shape(self, operand: Operand) -> Shape:
+        """Of the port that reads it."""
+        size, alignment = self.source_bytes(operand)
+        return Shape.of(size, alignment)
+
+    def target_shape(self) -> Shape:
+        """Of the port that writes it."""
+        size, alignment = self.target_bytes()
+        return Shape.of(size, alignment)
 
     def walk(self, address: str, stride: str, element: Any) -> Walk:
         """Rows of the instruction's length."""
@@ -161,13 +176,15 @@ class RowEngine(wiring.Component):
         if self.has_param:
             m.d.comb += self.param_index.eq(self.field("param"))
         faults = [self.field(name)[:4] != 0 for name in self.matrices] + self.faults()
-        code = Mux(Cat(faults).any() & (age == LAUNCH), ILLEGAL_FIELD, reduce(or_, errors))
+        late_faults = self.parameter_faults()
+        illegal = Cat(faults).any() & (age == LAUNCH) | Cat(late_faults).any() & (age == COMMAND)
+        code = Mux(illegal, ILLEGAL_FIELD, reduce(or_, errors))
         m.d.comb += self.port.error.eq(Mux(age != 0, code, Const(0, 8)))
         return m
 
     def _read(self, m: Module, number: int, operand: Operand) -> Value:
         size, alignment = self.source_bytes(operand)
-        reader = RowReader(window=self.machine.word, size=size, alignment=alignment)
+        reader = RowReader(self.source_shape(operand), size=size, alignment=alignment)
         m.submodules[f"reader{number}"] = reader
         self._start(m, reader, self.source(operand))
         self.feed(m, operand, reader)
@@ -176,7 +193,7 @@ class RowEngine(wiring.Component):
 
     def _write(self, m: Module) -> Value:
         size, alignment = self.target_bytes()
-        m.submodules.writer = writer = RowWriter(window=self.machine.word, size=size, alignment=alignment)
+        m.submodules.writer = writer = RowWriter(self.target_shape(), size=size, alignment=alignment)
         self._start(m, writer, self.target())
         m.d.comb += [
             writer.i.payload.eq(self.results()),

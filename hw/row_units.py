@@ -11,10 +11,10 @@ from amaranth.lib.wiring import Out
 from emu.isa import Gelu, Layernorm, Shiftmax
 from emu.machine import ENTRY_BYTES, SLOT_BYTES, SLOT_CHANNELS, Machine
 from hw.instruction import ILLEGAL_FIELD
-from hw.ports import LINE_BYTES, read_port
+from hw.ports import LINE_BYTES, Shape, read_port
 from hw.row_engine import LAUNCH, Operand, RowEngine
 from hw.rows import RowReader
-from hw.units import layernorm_lanes, make_unit
+from hw.units import make_unit
 from model.integer.constants import GELU_FORMS, MAX_BIAS, MAX_I0, MAX_SHIFT
 
 
@@ -48,8 +48,10 @@ class ShiftmaxEngine(RowEngine):
         ]
 
     def faults(self) -> list[Value]:
+        return [self.field("length") > self.machine.row_length]
+
+    def parameter_faults(self) -> list[Value]:
         return [
-            self.field("length") > self.machine.row_length,
             _outside(self.parameter(0, 32), 1, MAX_I0),
             _outside(self.parameter(4, 8), 1, 31),
             _outside(self.parameter(5, 8), 15, 46),
@@ -81,8 +83,10 @@ class GeluEngine(RowEngine):
         ]
 
     def faults(self) -> list[Value]:
+        return [self.field("length") > self.machine.row_length]
+
+    def parameter_faults(self) -> list[Value]:
         return [
-            self.field("length") > self.machine.row_length,
             self.parameter(4, 8) > MAX_SHIFT,
             self.parameter(5, 8) >= len(GELU_FORMS),
             _outside(self.parameter(8, 32), 1, MAX_I0),
@@ -97,8 +101,8 @@ class LayernormEngine(RowEngine):
 
     def __init__(self, machine: Machine) -> None:
         unit, lanes = _unit("layernorm", machine)
-        self.window = constants_window(machine)
-        constants = Out(read_port(self.window))
+        self.constants_shape = Shape.of(ENTRY_BYTES * lanes, entry_alignment(lanes))
+        constants = Out(read_port(self.constants_shape))
         super().__init__(machine, Layernorm, unit, lanes, constants=constants)
 
     def element(self) -> Any:
@@ -109,13 +113,16 @@ class LayernormEngine(RowEngine):
         m.d.comb += [command.c.eq(self.parameter(4, 8)), command.wide.eq(self.field("out16"))]
 
     def faults(self) -> list[Value]:
-        return [self.field("length") > SLOT_CHANNELS, self.parameter(4, 8) > MAX_SHIFT]
+        return [self.field("length") > SLOT_CHANNELS]
+
+    def parameter_faults(self) -> list[Value]:
+        return [self.parameter(4, 8) > MAX_SHIFT]
 
     def elaborate(self, platform: Any) -> Module:
         m = super().elaborate(platform)
         size = ENTRY_BYTES * self.lanes
         m.submodules.constants_reader = reader = RowReader(
-            window=self.window, size=size, alignment=entry_alignment(self.lanes)
+            self.constants_shape, size=size, alignment=entry_alignment(self.lanes)
         )
         wiring.connect(m, reader.port, wiring.flipped(self.constants))
         beat = self.unit.constants.payload
@@ -147,10 +154,3 @@ def entry_alignment(lanes: int) -> int:
     """Of the constants of `lanes` channels, up to a line."""
     size = ENTRY_BYTES * lanes
     return min(size & -size, LINE_BYTES)
-
-
-def constants_window(machine: Machine) -> int:
-    """Bytes that LAYERNORM reads of the row constants at once: lines, wherever its lanes begin."""
-    lanes = layernorm_lanes(machine)
-    size = ENTRY_BYTES * lanes + LINE_BYTES - entry_alignment(lanes)
-    return -(-size // LINE_BYTES) * LINE_BYTES

@@ -8,8 +8,9 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.nest import ADDRESS_BITS, Nest
-from hw.ports import ERROR_BITS, LINE_BYTES, WRITE_LATENCY, read_port, write_port
+from hw.lanes import rotated, touched
+from hw.nest import Nest
+from hw.ports import ADDRESS_BITS, ERROR_BITS, WRITE_LATENCY, Shape, read_port, write_port
 from hw.prefetch import Prefetch
 
 COUNT_BITS = 17
@@ -48,7 +49,7 @@ class RowReader(wiring.Component):
 
     Parameters
     ----------
-    window : bytes of the port
+    shape : of the port
     size : bytes of a beat at most
     alignment : of all addresses, a power of two up to 16
 
@@ -57,19 +58,19 @@ class RowReader(wiring.Component):
     start : In(1), the next cycle asks for the first beat; the fields are held from then on
     origin, row_step, beat_step : In(32), bytes;  rows : In(17), beats : In(32), at least 1
     full, rest : In, bytes of a beat, of a row's last one
-    port : Out(read_port(window)), error : Out, of its requests, a cycle later
+    port : Out(read_port(shape)), error : Out, of its requests, a cycle later
     o : Out(stream(8 * size)), the beats; their bytes beyond `full` or `rest` are undefined
     last : Out(1), the beat at `o` is its row's last
 
     Timing: the first beat 4 cycles after `start`, then one per cycle.
     """
 
-    def __init__(self, *, window: int, size: int, alignment: int) -> None:
-        self.prefetch = Prefetch(window=window, size=size, alignment=alignment, tag_bits=1)
+    def __init__(self, shape: Shape, *, size: int, alignment: int) -> None:
+        self.prefetch = Prefetch(shape, size=size, alignment=alignment, tag_bits=1)
         super().__init__(
             _matrix(size)
             | {
-                "port": Out(read_port(window)),
+                "port": Out(read_port(shape)),
                 "error": Out(ERROR_BITS),
                 "o": Out(stream.Signature(8 * size)),
                 "last": Out(1),
@@ -101,7 +102,7 @@ class RowWriter(wiring.Component):
 
     Parameters
     ----------
-    window, size, alignment : as of `RowReader`
+    shape, size, alignment : as of `RowReader`; the size is a power of two
     by_column : beats follow each other down a column of them, the columns after each other: `rows` are
         these columns, `beats` the rows, and `rest` are the bytes of a beat of the last column
 
@@ -109,7 +110,7 @@ class RowWriter(wiring.Component):
     -------
     start and the fields of the matrix : as of `RowReader`
     i : In(stream(8 * size)), its `ready` is always high once started
-    port : Out(write_port(window)), error : Out, of its requests, a cycle later
+    port : Out(write_port(shape)), error : Out, of its requests, a cycle later
     done : Out(1), the last beat can be read from the next cycle on
 
     Timing: `done` comes LATENCY cycles after the last beat: a register, and the memory.
@@ -117,13 +118,13 @@ class RowWriter(wiring.Component):
 
     LATENCY = 1 + WRITE_LATENCY - 1
 
-    def __init__(self, *, window: int, size: int, alignment: int, by_column: bool = False) -> None:
-        self.window, self.size, self.alignment, self.by_column = window, size, alignment, by_column
+    def __init__(self, shape: Shape, *, size: int, alignment: int, by_column: bool = False) -> None:
+        self.shape, self.size, self.alignment, self.by_column = shape, size, alignment, by_column
         super().__init__(
             _matrix(size)
             | {
                 "i": In(stream.Signature(8 * size)),
-                "port": Out(write_port(window)),
+                "port": Out(write_port(shape)),
                 "error": Out(ERROR_BITS),
                 "done": Out(1),
             }
@@ -132,7 +133,7 @@ class RowWriter(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         nest = _walk(m, self)
-        m.submodules.place = place = Place(window=self.window, size=self.size, alignment=self.alignment)
+        m.submodules.place = place = Place(self.shape, size=self.size, alignment=self.alignment)
         wiring.connect(m, place.port, wiring.flipped(self.port))
         last = Signal(WRITE_LATENCY)
         moves = self.i.valid & nest.valid
@@ -151,46 +152,50 @@ class RowWriter(wiring.Component):
 
 
 class Place(wiring.Component):
-    """Puts bytes where they belong in a window.
+    """Puts bytes on the lanes where they belong.
 
     Parameters
     ----------
-    window, size, alignment : as of `RowReader`
+    shape, size, alignment : as of `RowWriter`
 
     Members
     -------
-    valid : In(1), address : In(32), count : In, of the bytes `data` : In(8 * size) so many are written
-    port : Out(write_port(window)), registers
+    valid : In(1), address : In(32), count : In, at least 1, of the bytes `data` : In(8 * size) so many are
+        written
+    port : Out(write_port(shape)), registers
 
     Timing: a cycle.
     """
 
-    def __init__(self, *, window: int, size: int, alignment: int) -> None:
-        if size > window - LINE_BYTES + alignment:
-            raise ValueError(f"{size} bytes at multiples of {alignment} do not fit a window of {window}")
-        self.window, self.size, self.alignment = window, size, alignment
+    def __init__(self, shape: Shape, *, size: int, alignment: int) -> None:
+        if Shape.of(size, alignment) | shape != shape:
+            raise ValueError(f"{size} bytes at multiples of {alignment} want more than {shape}")
+        self.shape, self.size, self.alignment = shape, size, alignment
         super().__init__(
             {
                 "valid": In(1),
                 "address": In(ADDRESS_BITS),
                 "count": In(range(size + 1)),
                 "data": In(8 * size),
-                "port": Out(write_port(window)),
+                "port": Out(write_port(shape)),
             }
         )
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        wanted = Signal(self.size)
+        lanes = self.shape.lanes
+        wanted = Signal(lanes)
         m.d.comb += wanted.eq(Cat(self.count > k for k in range(self.size)))
-        m.d.sync += self.port.mask.eq(0)
+        alignment = min(self.alignment, self.size)
+        m.d.sync += self.port.enable.eq(0)
         with m.If(self.valid):
-            m.d.sync += self.port.line.eq(self.address[4:])
-            with m.Switch(self.address[:4]):
-                for start in range(0, LINE_BYTES, self.alignment):
-                    with m.Case(start):
-                        m.d.sync += [
-                            self.port.mask.eq(wanted << start),
-                            self.port.data.eq(self.data << (8 * start)),
-                        ]
+            m.d.sync += [
+                self.port.address.eq(self.address),
+                self.port.enable.eq(touched(self.address, self.count, self.shape.lines)),
+                self.port.mask.eq(rotated(m, wanted, self.address, unit=1, alignment=alignment)),
+                # The same on every group of so many lanes: the mask says which.
+                self.port.data.eq(
+                    rotated(m, self.data, self.address, alignment=alignment).replicate(lanes // self.size)
+                ),
+            ]
         return m

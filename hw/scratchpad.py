@@ -3,134 +3,183 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 from amaranth.utils import ceil_log2
 
 from emu.machine import Machine
-from hw.column import LINE, Column
+from hw.bank import Bank, Choice, row_bits
+from hw.lanes import in_column, lane_address, row_of, spread
 from hw.port_check import PortCheck, quotient
-from hw.ports import LINE_BITS, LINE_BYTES, read_port, write_port
+from hw.ports import LINE_BYTES, LINE_SHIFT, READ_LATENCY, Shape, read_port, write_port
 
 
 @dataclass(frozen=True)
-class Request:
-    """What a port asked for a cycle ago, where that was no error: window, and for writes the bytes."""
+class Written:
+    """What a port asked for a cycle ago; `enable` is 0 where that was an error."""
 
-    kind: str
-    number: int
-    line: Signal
-    enable: Any
-    mask: Signal | None = None
-    data: Signal | None = None
+    address: Signal
+    enable: Signal
+    mask: Signal
+    data: Signal
 
 
 class Scratchpad(wiring.Component):
-    """Windows of W bytes, from any line on, across a bank's border too.
+    """Bytes from any address on, across a bank's border too.
 
-    Line i stands in bank i // (lines of a bank), and there in column i % (W / 16): so a window needs
-    one row of every column, of one bank or of two neighbours. Ports may not touch the same bank in the
-    same cycle: both then get an error, and what they read, or what the bank holds, is undefined.
+    Line i stands in bank i // (lines of a bank), and there in column i % (W / 16): so what a port moves
+    needs one row of every column at most, of one bank or of two neighbours. Ports may not touch the same
+    bank in the same cycle: both then get an error, and what they read, or what the bank holds, is
+    undefined.
 
     Parameters
     ----------
     machine : banks, bank_kib, word
-    reads, writes : ports
+    reads, writes : shapes of the ports; of at most W lanes and W / 16 lines
     domains : by port, reads first, the clock domain of its requests; `sync` for all if not given
 
     Members
     -------
-    read : In(read_port(W)).array(reads), write : In(write_port(W)).array(writes)
+    read : In(read_port) per shape;  write : In(write_port) per shape; as read0, read1...
 
     Timing: hw/ports.py.
     """
 
-    def __init__(self, machine: Machine, *, reads: int, writes: int, domains: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        machine: Machine,
+        *,
+        reads: tuple[Shape, ...],
+        writes: tuple[Shape, ...],
+        domains: tuple[str, ...] = (),
+    ) -> None:
         self.machine, self.reads, self.writes = machine, reads, writes
-        self.domains = domains or ("sync",) * (reads + writes)
+        self.domains = domains or ("sync",) * (len(reads) + len(writes))
+        self.columns = machine.word // LINE_BYTES
         super().__init__(
-            {
-                "read": In(read_port(machine.word)).array(reads),
-                "write": In(write_port(machine.word)).array(writes),
-            }
+            {f"read{k}": In(read_port(shape)) for k, shape in enumerate(reads)}
+            | {f"write{k}": In(write_port(shape)) for k, shape in enumerate(writes)}
         )
 
-    def check(self, m: Module) -> list[Request]:
-        """Registers of all requests, of the reads first; gives every port its errors."""
-        count = self.machine.word // LINE_BYTES
-        found: list[Request] = []
-        for kind, ports in (("read", self.read), ("write", self.write)):
-            m.submodules[f"{kind}_check"] = check = PortCheck(self.machine, len(ports))
-            for k, port in enumerate(ports):
-                enable = (
-                    port.enable
-                    if kind == "read"
-                    else Cat(port.mask.word_select(place, LINE_BYTES).any() for place in range(count))
-                )
-                line = Signal(LINE_BITS, name=f"{kind}_line{k}")
-                held = Signal(count, name=f"{kind}_enable{k}")
-                good = check.error[k] == 0
-                domain = m.d[self.domains[len(found)]]
-                m.d.comb += [check.line[k].eq(port.line), check.enable[k].eq(enable)]
-                domain += [port.error.eq(check.error[k]), held.eq(Mux(good, enable, 0))]
-                with m.If(enable.any()):
-                    domain += line.eq(port.line)
+    @cached_property
+    def read(self) -> list[Any]:
+        return [getattr(self, f"read{k}") for k in range(len(self.reads))]
+
+    @cached_property
+    def write(self) -> list[Any]:
+        return [getattr(self, f"write{k}") for k in range(len(self.writes))]
+
+    def check(self, m: Module) -> list[Written]:
+        """Gives every port its errors; registers of what is to be written."""
+        found: list[Written] = []
+        for kind, ports, shapes in (("read", self.read, self.reads), ("write", self.write, self.writes)):
+            m.submodules[f"{kind}_check"] = check = PortCheck(self.machine, shapes)
+            domains = self.domains[: len(shapes)] if kind == "read" else self.domains[-len(shapes) :]
+            for k, (port, domain) in enumerate(zip(ports, domains, strict=True)):
+                line, enable = check.requests[k]
+                m.d.comb += [line.eq(port.address[LINE_SHIFT:]), enable.eq(port.enable)]
+                m.d[domain] += port.error.eq(check.error[k])
                 if kind == "read":
-                    found.append(Request(kind, k, line, held))
                     continue
-                mask = Signal(self.machine.word, name=f"mask{k}")
-                data = Signal(8 * self.machine.word, name=f"data{k}")
-                domain += mask.eq(Mux(good, port.mask, 0))
-                with m.If(enable.any()):
-                    domain += data.eq(port.data)
-                found.append(Request(kind, k, line, held, mask, data))
+                written = Written(
+                    *(
+                        Signal.like(getattr(port, name), name=f"written_{name}{k}")
+                        for name in ("address", "enable", "mask", "data")
+                    )
+                )
+                m.d[domain] += written.enable.eq(Mux(check.error[k] == 0, port.enable, 0))
+                with m.If(port.enable.any()):
+                    m.d[domain] += [
+                        written.address.eq(port.address),
+                        written.mask.eq(port.mask),
+                        written.data.eq(port.data),
+                    ]
+                found.append(written)
         return found
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         rows = self.machine.bank_bytes // self.machine.word
-        requests = self.check(m)
-        columns = [
-            Column(banks=self.machine.banks, rows=rows, reads=self.reads, writes=self.writes)
-            for _ in range(self.machine.word // LINE_BYTES)
+        banks = [
+            Bank(columns=self.columns, rows=rows, reads=self.reads, writes=self.writes)
+            for _ in range(self.machine.banks)
         ]
-        for number, column in enumerate(columns):
-            m.submodules[f"column{number}"] = column
-            for request, port in zip(requests, [*column.read, *column.write], strict=True):
-                self._ask(m, request, port, number)
-        for request in requests[: self.reads]:
-            self._collect(m, request, [column.read[request.number].line for column in columns])
+        for number, bank in enumerate(banks):
+            m.submodules[f"bank{number}"] = bank
+        for k, port in enumerate(self.read):
+            self._read(m, k, port, banks)
+        for k, written in enumerate(self.check(m)):
+            self._write(m, k, written, banks)
         return m
 
-    def _ask(self, m: Module, request: Request, port: Any, column: int) -> None:
-        """Asks a column for its line of the window."""
-        columns = self.machine.word // LINE_BYTES
+    def _places(self, m: Module, name: str, address: Value, lines: int) -> list[tuple[Signal, Signal]]:
+        """By column, bank and row of the line of a request that stands there."""
         rows = self.machine.bank_bytes // self.machine.word
-        place = (column - request.line[: ceil_log2(columns)])[: ceil_log2(columns)]
-        row = Signal(LINE_BITS, name=f"{request.kind}{request.number}_row{column}")
-        m.d.comb += [
-            row.eq((request.line + place) >> ceil_log2(columns)),
-            port.bank.eq(quotient(row, rows)),
-            port.row.eq(row - port.bank * rows),
-        ]
-        if request.mask is None or request.data is None:
-            m.d.comb += port.enable.eq(request.enable.bit_select(place, 1))
-        else:
-            m.d.comb += [
-                port.mask.eq(request.mask.word_select(place, LINE_BYTES)),
-                port.line.eq(request.data.word_select(place, LINE)),
-            ]
+        found = []
+        for column in range(self.columns):
+            # A request of one line is the same row in whatever column.
+            whole = row_of(address[LINE_SHIFT:], column if lines > 1 else self.columns - 1, self.columns)
+            bank = Signal(range(self.machine.banks), name=f"{name}_bank{column}")
+            row = Signal(row_bits(rows), name=f"{name}_row{column}")
+            m.d.comb += [bank.eq(quotient(whole, rows)), row.eq(whole - quotient(whole, rows) * rows)]
+            found.append((bank, row))
+        return found
 
-    def _collect(self, m: Module, request: Request, lines: list[Signal]) -> None:
-        """Puts together a window of what the columns show."""
-        shift = Signal(range(len(lines)), name=f"shift{request.number}")
-        m.d.sync += shift.eq(request.line[: len(shift)])
-        data = self.read[request.number].data
-        for place in range(len(lines)):
-            with m.Switch(shift):
-                for first in range(len(lines)):
-                    with m.Case(first):
-                        m.d.comb += data.word_select(place, LINE).eq(lines[(first + place) % len(lines)])
+    def _columns(self, request: Any) -> list[Value]:
+        """Whether it touches a line in this column."""
+        line = request.address[LINE_SHIFT:]
+        return [in_column(line, request.enable, column, self.columns) for column in range(self.columns)]
+
+    def _read(self, m: Module, k: int, port: Any, banks: list[Bank]) -> None:
+        """Asks the banks, and puts together what they give."""
+        shape, name = self.reads[k], f"read{k}"
+        places = self._places(m, name, port.address, shape.lines)
+        enable = self._columns(port)
+        for number, bank in enumerate(banks):
+            reader = getattr(bank, name)
+            here = (bit & (at == number) for bit, (at, _) in zip(enable, places, strict=True))
+            m.d.comb += [
+                reader.enable.eq(Cat(here)),
+                reader.offset.eq(port.address),
+                *(to.eq(row) for to, (_, row) in zip(reader.row, places, strict=True)),
+            ]
+        # Banks by column and the address, when the banks show what was asked for.
+        asked: Any = Cat(port.address[: ceil_log2(self.machine.word)], *(at for at, _ in places))
+        for stage in range(READ_LATENCY):
+            later = Signal(len(asked), name=f"{name}_late{stage}")
+            m.d[self.domains[k]] += later.eq(asked)
+            asked = later
+        bits = ceil_log2(self.machine.word)
+        offset, numbers = asked[:bits], asked[bits:]
+        width = ceil_log2(self.machine.banks)
+        m.submodules[f"choice{k}"] = choice = Choice(
+            banks=self.machine.banks, lanes=shape.lanes, apart=shape.lines > 1
+        )
+        m.d.comb += [
+            choice.data.eq(Cat(bank.of_lanes(shape.lanes) for bank in banks)),
+            port.data.eq(choice.chosen),
+        ]
+        by_column = Array(numbers.word_select(column, width) for column in range(self.columns))
+        for lane, number in enumerate(choice.number):
+            column = lane_address(offset, lane, shape.lanes)[LINE_SHIFT:]
+            m.d.comb += number.eq(by_column[column] if choice.apart and self.columns > 1 else by_column[0])
+
+    def _write(self, m: Module, k: int, written: Written, banks: list[Bank]) -> None:
+        """Gives it to the banks."""
+        name = f"write{k}"
+        places = self._places(m, name, written.address, self.writes[k].lines)
+        enable = self._columns(written)
+        mask = spread(m, written.mask, written.address, self.machine.word)
+        for number, bank in enumerate(banks):
+            writer = getattr(bank, name)
+            here = (bit & (at == number) for bit, (at, _) in zip(enable, places, strict=True))
+            m.d.comb += [
+                writer.here.eq(Cat(here)),
+                writer.mask.eq(mask),
+                writer.data.eq(written.data),
+                *(to.eq(row) for to, (_, row) in zip(writer.row, places, strict=True)),
+            ]

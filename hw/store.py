@@ -5,17 +5,18 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal, Value
+from amaranth.hdl import Module, Mux, ResetInserter, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out
 
 from hw.axi import OKAY, checked_width, write_bus
 from hw.beats import Beats
-from hw.ports import BUS_ERROR, LINE_BYTES, READ_LATENCY, read_port
+from hw.lanes import rotated, touched
+from hw.ports import BUS_ERROR, READ_LATENCY, read_port
 from hw.requests import OWED_BITS, Requests
 from hw.sequencer import PORT
-from hw.transfer import LINE_SHIFT, log2, ones, rotated, transfer
+from hw.transfer import chip_shape, log2, ones, transfer
 
 AHEAD = 2 + READ_LATENCY
 """Words read and not yet taken: enough for one per cycle."""
@@ -27,13 +28,12 @@ class StoreEngine(wiring.Component):
     Parameters
     ----------
     width : bytes of a word of the bus
-    word : bytes of a window of the scratchpad, at least twice as many
 
     Members
     -------
     port : In(PORT), from the sequencer; the instruction is held until `quiet` where `stop` comes
     bus : Out(write_bus(width))
-    memory : Out(read_port(word))
+    memory : Out(read_port(chip_shape(width)))
     stop : In(1), gives the instruction up: bursts that were asked for get their words, those not yet
         read without a byte that is written. Afterwards, once `quiet`, all is as after reset.
     quiet : Out(1), bus and engine owe each other nothing
@@ -48,15 +48,13 @@ class StoreEngine(wiring.Component):
     than OKAY or of another id than 0; those of `memory` in the cycle in which they come.
     """
 
-    def __init__(self, *, width: int, word: int) -> None:
-        if word < 2 * checked_width(width):
-            raise ValueError(f"word must be at least twice the width of {width}, not {word}")
-        self.width, self.word = width, word
+    def __init__(self, *, width: int) -> None:
+        self.width = checked_width(width)
         super().__init__(
             {
                 "port": In(PORT),
                 "bus": Out(write_bus(width)),
-                "memory": Out(read_port(word)),
+                "memory": Out(read_port(chip_shape(width))),
                 "stop": In(1),
                 "quiet": Out(1),
                 "moved": Out(1),
@@ -107,7 +105,6 @@ class StoreEngine(wiring.Component):
         stage = data.StructLayout(
             {
                 "valid": 1,
-                "offset": LINE_SHIFT,
                 "places": log2(self.width),
                 "strobe": self.width,
                 "last": 1,
@@ -118,32 +115,28 @@ class StoreEngine(wiring.Component):
         m.submodules.fifo = ResetInserter(clear)(fifo)
         ahead = Signal(range(AHEAD + 1))
         read, taken = Signal(), Signal()
-        offset = beats.place[:LINE_SHIFT]
-        reach = offset + beats.count
         m.d.comb += [
             beats.transfer.eq(transfer(self.port.instruction, self.port.base)),
             beats.start.eq(self.port.start),
             read.eq(beats.valid & (ahead != AHEAD)),
             beats.next.eq(read),
-            self.memory.line.eq(beats.place[LINE_SHIFT:]),
-            *(enable.eq(read & (reach > k * LINE_BYTES)) for k, enable in enumerate(self.memory.enable)),
+            self.memory.address.eq(beats.place),
         ]
+        with m.If(read):
+            m.d.comb += self.memory.enable.eq(touched(beats.place, beats.count, len(self.memory.enable)))
         # Follow the word through the memory.
         stages = [Signal(stage, name=f"stage{k}") for k in range(READ_LATENCY + 1)]
         m.d.comb += [
             stages[0].valid.eq(read),
-            stages[0].offset.eq(offset),
-            stages[0].places.eq(beats.first - offset),
+            stages[0].places.eq(beats.first - beats.place),
             stages[0].strobe.eq(ones(beats.count, self.width) << beats.first),
             stages[0].last.eq(beats.last),
         ]
         for before, after in pairwise(stages):
             m.d.sync += [after.eq(before), after.valid.eq(before.valid & ~clear)]
         entry, shown = Signal(held), Signal(held)
-        folded = Signal(8 * self.width)
         m.d.comb += [
-            folded.eq(self._folded(stages[-1].offset)),
-            entry.data.eq(rotated(m, folded, stages[-1].places)),
+            entry.data.eq(rotated(m, self.memory.data, stages[-1].places)),
             entry.strobe.eq(Mux(empty, 0, stages[-1].strobe)),
             entry.last.eq(stages[-1].last),
             fifo.w_data.eq(entry),
@@ -159,16 +152,3 @@ class StoreEngine(wiring.Component):
         ]
         m.d.sync += ahead.eq(Mux(clear, 0, ahead + read - taken))
         return taken & shown.last
-
-    def _folded(self, offset: Value) -> Value:
-        """`width` bytes of the window from `offset` on, each at its place in the window modulo `width`."""
-        window, bits = self.memory.data, 8 * self.width
-        shift = log2(self.width)
-        low, high = window[:bits], window[bits : 2 * bits]
-        if shift < LINE_SHIFT:
-            low = window.word_select(offset[shift:], bits)
-            high = window[bits:].word_select(offset[shift:], bits)
-        crossed = offset[:shift]
-        return Cat(
-            Mux(k < crossed, high.word_select(k, 8), low.word_select(k, 8)) for k in range(self.width)
-        )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Mux, Value
 from amaranth.lib import data
 
 from emu.isa import Load
 from hw.axi import BURST_BEATS, PAGE
 from hw.instruction import field
-from hw.ports import LINE_BYTES
+from hw.ports import Shape
 
 TRANSFER = data.StructLayout(
     {
@@ -26,7 +26,6 @@ TRANSFER = data.StructLayout(
     }
 )
 """The fields of docs/machine.md, section 4, in bytes, the base register added to the DRAM address."""
-LINE_SHIFT = LINE_BYTES.bit_length() - 1
 
 
 def transfer(instruction: Value, base: Value) -> Value:
@@ -34,6 +33,11 @@ def transfer(instruction: Value, base: Value) -> Value:
     fields = {name: field(instruction, Load, name) for name, _ in TRANSFER if name != "dram"}
     origin = field(instruction, Load, "dram") + Mux(field(instruction, Load, "based"), base, 0)
     return Cat(origin if name == "dram" else fields[name] for name, _ in TRANSFER)
+
+
+def chip_shape(width: int) -> Shape:
+    """Of the ports by which they reach the memories on the chip, with words of so many bytes."""
+    return Shape.of(width, 1)
 
 
 def log2(width: int) -> int:
@@ -49,12 +53,3 @@ def block_shift(width: int) -> int:
 def ones(count: Any, size: int) -> Value:
     """`size` bits of which the lowest `count` are 1."""
     return Cat(count > k for k in range(size))
-
-
-def rotated(m: Module, word: Value, places: Value) -> Value:
-    """A word with its bytes moved up by so many places, modulo its bytes, a power of two."""
-    for k, bit in enumerate(places):
-        stage = Signal(len(word), name=f"rotated{k}")
-        m.d.comb += stage.eq(Mux(bit, word.rotate_left(8 << k), word))
-        word = stage
-    return word

@@ -15,12 +15,13 @@ from emu.execute.memory import Memories
 from emu.isa import Instruction, Space, encode
 from emu.machine import CONSTANTS_BYTES, Machine
 from hw.line_memory import LineMemory
-from hw.ports import LINE_BYTES
-from hw.row_engine import PARAMETER_BITS
-from hw.row_units import constants_window
+from hw.parameter_memory import PARAMETER_BITS
+from hw.ports import LINE_BYTES, Shape, shape_of
 from sim.flat_scratchpad import FlatScratchpad
 
 PATIENCE = 3000
+FILLED = Shape.of(8, 1)
+"""Of the port that fills a memory of lines, which nothing does here."""
 
 
 class Rig:
@@ -31,7 +32,11 @@ class Rig:
         self.m = m = Module()
         m.submodules.engine = DomainRenamer({"write": "sync"})(engine)
         reads = [name for name in ("read0", "read1", "x", "y") if hasattr(engine, name)]
-        self.scratchpad = FlatScratchpad(machine, reads=len(reads), writes=1)
+        self.scratchpad = FlatScratchpad(
+            machine,
+            reads=tuple(shape_of(getattr(engine, name)) for name in reads),
+            writes=(shape_of(engine.write),),
+        )
         m.submodules.scratchpad = self.scratchpad
         for k, name in enumerate(reads):
             wiring.connect(m, getattr(engine, name), self.scratchpad.read[k])
@@ -47,7 +52,9 @@ class Rig:
             self.lines[Space.TABLE] = engine.unit.memory
         if hasattr(engine, "packed"):
             stationary = LineMemory(
-                lines=machine.stationary_bytes // LINE_BYTES, write=machine.word, reads=(machine.word,) * 2
+                lines=machine.stationary_bytes // LINE_BYTES,
+                write=FILLED,
+                reads=(shape_of(engine.packed), shape_of(engine.constants)),
             )
             self.lines[Space.STATIONARY] = stationary
             m.submodules.stationary = DomainRenamer({"write": "sync"})(stationary)
@@ -55,7 +62,7 @@ class Rig:
             wiring.connect(m, engine.constants, stationary.read1)
         elif hasattr(engine, "constants"):
             constants = LineMemory(
-                lines=CONSTANTS_BYTES // LINE_BYTES, write=machine.word, reads=(constants_window(machine),)
+                lines=CONSTANTS_BYTES // LINE_BYTES, write=FILLED, reads=(shape_of(engine.constants),)
             )
             self.lines[Space.CONSTANTS] = constants
             m.submodules.constants = DomainRenamer({"write": "sync"})(constants)

@@ -28,7 +28,7 @@ class Bench:
         self.machine = of
         self.rng = np.random.default_rng(seed)
         self.width = bytes_per_cycle(of)
-        self.dut = LoadEngine(width=self.width, word=of.word)
+        self.dut = LoadEngine(width=self.width)
         self.dram = self.rng.integers(0, 256, DRAM, dtype=np.uint8)
         self.chip = self.rng.integers(0, 256, CHIP, dtype=np.uint8)
         self.wanted = self.chip.copy()
@@ -55,23 +55,25 @@ class Bench:
         self.memory.drive(ctx, self.now)
         self.memory.sample(ctx, self.now)
         self.moved += ctx.get(dut.moved)
-        mask = ctx.get(dut.memory.mask)
-        if mask:
-            self.write(mask, ctx.get(dut.memory.line), ctx.get(dut.memory.data))
+        if enable := ctx.get(dut.memory.enable):
+            self.write(ctx, enable)
             self.space = ctx.get(dut.space)
         found = ctx.get(dut.port.finishing), ctx.get(dut.port.error)
         await ctx.tick()
         self.now += 1
         return found
 
-    def write(self, mask: int, line: int, data: int) -> None:
-        lines = [mask >> 16 * k & 0xFFFF for k in range(self.machine.word // 16)]
-        used = [k for k, part in enumerate(lines) if part]
-        assert used == list(range(len(used))), "lines that are not needed in front of those that are"
-        self.written, self.bad = self.now, self.broken_line in [line + k for k in used]
-        for k in range(self.machine.word):
-            if mask >> k & 1:
-                self.chip[16 * line + k] = data >> 8 * k & 0xFF
+    def write(self, ctx: Any, enable: int) -> None:
+        port = self.dut.memory
+        address, mask, data = ctx.get(port.address), ctx.get(port.mask), ctx.get(port.data)
+        places = [address + k for k in range(self.width) if mask >> (address + k) % self.width & 1]
+        lines = sorted({place // 16 for place in places})
+        assert places == list(range(address, address + len(places)))
+        assert lines == [address // 16 + k for k in range(enable.bit_length())]
+        assert enable == (1 << len(lines)) - 1
+        self.written, self.bad = self.now, self.broken_line in lines
+        for place in places:
+            self.chip[place] = data >> 8 * (place % self.width) & 0xFF
 
     async def run(self, ctx: Any, one: Load) -> tuple[int, int]:
         """Cycles that an instruction takes, and its error, at which it is stopped."""
@@ -238,6 +240,4 @@ async def check(ctx: Any, bench: Bench) -> None:
 
 def test_refuses_widths() -> None:
     with pytest.raises(ValueError, match="width must be a power of two in 1..128 bytes, not 256"):
-        LoadEngine(width=256, word=512)
-    with pytest.raises(ValueError, match="word must be at least twice the width of 32, not 32"):
-        LoadEngine(width=32, word=32)
+        LoadEngine(width=256)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,14 +13,14 @@ from amaranth.sim import Simulator
 
 from emu.machine import Machine
 from hw.line_memory import LineMemory
-from hw.ports import ADDRESS_ERROR, LINE_BYTES, PORT_ERROR, READ_LATENCY
+from hw.ports import ADDRESS_ERROR, LINE_BYTES, PORT_ERROR, READ_LATENCY, WRITE_LATENCY, Shape
 from hw.scratchpad import Scratchpad
 from sim.flat_scratchpad import FlatScratchpad
 
 SMALL = replace(Machine.load("tests/hw/small.toml"), banks=9, bank_kib=1)
 ODD = replace(SMALL, lanes=8, depth=32, bank_kib=3)
 """Windows of four lines, banks that are no power of two."""
-CYCLES = 200
+CYCLES = 300
 
 
 def simulate(dut: Any, bench: Any) -> None:
@@ -30,67 +30,116 @@ def simulate(dut: Any, bench: Any) -> None:
     simulator.run()
 
 
-def banks(machine: Machine, line: int, lines: int) -> set[int]:
-    return {k * LINE_BYTES // machine.bank_bytes for k in range(line, line + lines)}
+READS = (Shape(4, 2), Shape.of(16, 8), Shape.of(8, 8), Shape.of(2, 2))
+WRITES = (Shape.of(8, 1), Shape.of(16, 16), Shape.of(4, 4))
+"""Some that reach across a line's border, some that need not."""
+
+
+def wide(machine: Machine) -> tuple[Shape, ...]:
+    """Ports as wide as the columns, and one of several lines that reaches across all."""
+    return Shape.of(machine.word, LINE_BYTES), Shape.of(machine.word // 2, 1)
+
+
+@dataclass
+class Request:
+    """`size` bytes from `address` on; none if that is 0."""
+
+    port: Any
+    shape: Shape
+    address: int
+    size: int
+
+    @property
+    def lines(self) -> set[int]:
+        return {place // LINE_BYTES for place in range(self.address, self.address + self.size)}
+
+    def banks(self, machine: Machine) -> set[int]:
+        return {line * LINE_BYTES // machine.bank_bytes for line in self.lines}
+
+    def set(self, ctx: Any) -> None:
+        ctx.set(self.port.address, self.address)
+        ctx.set(self.port.enable, (1 << len(self.lines)) - 1)
+
+    def write(self, ctx: Any, rng: np.random.Generator) -> tuple[Any, ...]:
+        """Sets what is written; where that lands, and the bytes."""
+        lanes = self.shape.lanes
+        places = np.arange(self.address, self.address + self.size)
+        kept = places[rng.random(self.size) < 0.8]
+        data = rng.integers(0, 256, lanes, dtype=np.uint8)
+        ctx.set(self.port.mask, sum(1 << int(place) % lanes for place in kept))
+        ctx.set(self.port.data, int.from_bytes(data.tobytes(), "little"))
+        return kept, data[kept % lanes]
+
+
+def ask(rng: np.random.Generator, port: Any, shape: Shape, end: int) -> Request:
+    """Some bytes anywhere, often none, often about a border, now and then beyond the memory."""
+    alignment = 1
+    while Shape.of(shape.lanes, alignment).lines > shape.lines:
+        alignment *= 2
+    size = int(rng.integers(1, shape.lanes + 1)) if rng.random() < 0.6 else 0
+    if rng.random() < 0.02:
+        address = end - int(rng.integers(2)) * size // 2
+    else:
+        address = int(rng.integers(0, end + 1 - size))
+        if rng.random() < 0.5:
+            address = min(address // 1024 * 1024 + int(rng.integers(-shape.lanes, 1)) % end, end - size)
+    return Request(port, shape, address // alignment * alignment, size)
 
 
 @pytest.mark.parametrize("kind", [Scratchpad, FlatScratchpad])
 @pytest.mark.parametrize("machine", [SMALL, ODD], ids=["small", "odd"])
-def test_random_windows(machine: Machine, kind: type[Scratchpad]) -> None:
+@pytest.mark.parametrize("narrow", [True, False], ids=["narrow", "wide"])
+def test_random_requests(machine: Machine, kind: type[Scratchpad], narrow: bool) -> None:
     rng = np.random.default_rng(1)
-    reads, writes = 3, 2
+    reads, writes = (READS, WRITES) if narrow else (wide(machine),) * 2
     dut = kind(machine, reads=reads, writes=writes)
-    window = machine.word // LINE_BYTES
-    total = machine.scratchpad_bytes // LINE_BYTES
-    memory = np.zeros(machine.scratchpad_bytes, np.uint8)
+    end = machine.scratchpad_bytes
+    memory = np.zeros(end, np.uint8)
 
     async def bench(ctx: Any) -> None:
-        errors: list[int] = [0] * (reads + writes)
+        errors: list[int] = [0] * (len(reads) + len(writes))
         awaited: list[list[Any]] = []
-        landing: list[tuple[int, Any, Any]] = []
+        landing: list[list[tuple[Any, ...]]] = [[]] * WRITE_LATENCY
+        history: list[list[Request]] = []
         seen = 0
         for _ in range(CYCLES):
-            asked = []
-            for port in [*dut.read, *dut.write]:
-                lines = int(rng.integers(0, window + 1))
-                line = int(rng.integers(total + 2 - lines)) if rng.random() < 0.98 else total - lines // 2
-                asked.append((port, line, lines))
-            landed, landing = landing, []
+            asked = [
+                [ask(rng, port, shape, end) for port, shape in zip(ports, shapes, strict=True)]
+                for ports, shapes in ((dut.read, reads), (dut.write, writes))
+            ]
+            landing.append([])
             now = []
-            for index, (port, line, lines) in enumerate(asked):
-                group = asked[:reads] if index < reads else asked[reads:]
-                taken = banks(machine, line, lines)
-                shared = any(other is not port and taken & banks(machine, at, n) for other, at, n in group)
-                beyond = lines > 0 and line + lines > total
-                now.append(ADDRESS_ERROR if beyond else PORT_ERROR if shared else 0)
-                ctx.set(port.line, line)
-                if index < reads:
-                    ctx.set(port.enable, (1 << lines) - 1)
-                else:
-                    mask = rng.integers(0, 2, lines * LINE_BYTES).astype(bool)
-                    mask[::LINE_BYTES] = True  # no line of a window may be empty before its last
-                    data = rng.integers(0, 256, window * LINE_BYTES, dtype=np.uint8)
-                    ctx.set(port.mask, sum(int(bit) << k for k, bit in enumerate(mask)))
-                    ctx.set(port.data, int.from_bytes(data.tobytes(), "little"))
-                    if now[-1] == 0:
-                        landing.append((line, data, mask))
+            for kind_number, group in enumerate(asked):
+                for one in group:
+                    shared = any(
+                        one.banks(machine) & other.banks(machine) for other in group if other is not one
+                    )
+                    beyond = one.size > 0 and one.address + one.size > end
+                    now.append(ADDRESS_ERROR if beyond else PORT_ERROR if shared else 0)
+                    one.set(ctx)
+                    if kind_number == 1:
+                        written = one.write(ctx, rng)
+                        if now[-1] == 0:
+                            landing[-1].append(written)
             # What lands in this cycle may be read by requests of this cycle.
-            for line, data, mask in landed:
-                part = memory[line * LINE_BYTES : line * LINE_BYTES + mask.size]
-                part[mask] = data[: mask.size][mask]
+            for places, data in landing.pop(0):
+                memory[places] = data
             awaited.append(
                 [
-                    None if now[k] else memory[line * LINE_BYTES : (line + lines) * LINE_BYTES].copy()
-                    for k, (_, line, lines) in enumerate(asked[:reads])
+                    None if now[k] else memory[one.address : one.address + one.size].copy()
+                    for k, one in enumerate(asked[0])
                 ]
             )
-            assert [ctx.get(port.error) for port, _, _ in asked] == errors
+            assert [ctx.get(port.error) for port in (*dut.read, *dut.write)] == errors
+            history.append(asked[0])
             if len(awaited) > READ_LATENCY:
-                for port, wanted in zip(dut.read, awaited.pop(0), strict=True):
-                    if wanted is not None and wanted.size:
-                        found = ctx.get(port.data).to_bytes(machine.word, "little")
-                        assert found[: wanted.size] == wanted.tobytes()
-                        seen += wanted.size
+                for one, wanted in zip(history.pop(0), awaited.pop(0), strict=True):
+                    if wanted is None:
+                        continue
+                    lanes = ctx.get(one.port.data).to_bytes(one.shape.lanes, "little")
+                    for k, byte in enumerate(wanted):
+                        assert lanes[(one.address + k) % one.shape.lanes] == byte
+                    seen += wanted.size
             errors = now
             await ctx.tick()
         assert seen > 1000
@@ -99,39 +148,47 @@ def test_random_windows(machine: Machine, kind: type[Scratchpad]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lines", "write", "reads"), [(48, 32, (16, 16)), (100, 32, (96, 32)), (64, 64, (16,))]
+    ("lines", "write", "reads"),
+    [
+        (48, Shape.of(8, 1), (Shape.of(16, 16), Shape.of(1, 1))),
+        (100, Shape.of(32, 1), (Shape.of(64, 16), Shape.of(24, 8))),
+        (64, Shape.of(1, 1), (Shape.of(16, 16),)),
+    ],
 )
-def test_lines(lines: int, write: int, reads: tuple[int, ...]) -> None:
+def test_lines(lines: int, write: Shape, reads: tuple[Shape, ...]) -> None:
     rng = np.random.default_rng(2)
     dut = LineMemory(lines=lines, write=write, reads=reads)
-    memory = np.zeros(lines * LINE_BYTES, np.uint8)
+    end = lines * LINE_BYTES
+    memory = np.zeros(end, np.uint8)
+
+    def inside(port: Any, shape: Shape) -> Request:
+        while (one := ask(rng, port, shape, end)).address + one.size > end or not one.size:
+            pass
+        return one
 
     async def bench(ctx: Any) -> None:
-        for _ in range(60):
-            count = int(rng.integers(1, write // LINE_BYTES + 1))
-            line = int(rng.integers(lines + 1 - count))
-            mask = rng.integers(0, 2, count * LINE_BYTES).astype(bool)
-            data = rng.integers(0, 256, write, dtype=np.uint8)
-            ctx.set(dut.write.line, line)
-            ctx.set(dut.write.mask, sum(int(bit) << k for k, bit in enumerate(mask)))
-            ctx.set(dut.write.data, int.from_bytes(data.tobytes(), "little"))
-            memory[line * LINE_BYTES :][: mask.size][mask] = data[: mask.size][mask]
+        for _ in range(200):
+            one = inside(dut.write, write)
+            one.set(ctx)
+            places, data = one.write(ctx, rng)
+            memory[places] = data
             await ctx.tick()
+            ctx.set(dut.write.enable, 0)
             ctx.set(dut.write.mask, 0)
             assert ctx.get(dut.write.error) == 0
             await ctx.tick()
         for _ in range(60):
-            for number, size in enumerate(reads):
-                port = getattr(dut, f"read{number}")
-                line = int(rng.integers(lines + 1 - size // LINE_BYTES))
-                ctx.set(port.line, line)
-                ctx.set(port.enable, (1 << size // LINE_BYTES) - 1)
-                await ctx.tick()
-                await ctx.tick()
-                found = ctx.get(port.data).to_bytes(size, "little")
-                assert found == memory[line * LINE_BYTES :][:size].tobytes()
+            for number, shape in enumerate(reads):
+                one = inside(getattr(dut, f"read{number}"), shape)
+                one.set(ctx)
+                for _ in range(READ_LATENCY):
+                    await ctx.tick()
+                found = ctx.get(one.port.data).to_bytes(shape.lanes, "little")
+                for place in range(one.address, one.address + one.size):
+                    assert found[place % shape.lanes] == memory[place]
         port = dut.read0
-        ctx.set(port.line, lines)
+        ctx.set(port.address, end)
+        ctx.set(port.enable, 1)
         await ctx.tick()
         assert ctx.get(port.error) == ADDRESS_ERROR
 

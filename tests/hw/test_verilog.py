@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,10 @@ from amaranth.lib.wiring import In, Out
 from emu.machine import Machine
 from hw.accelerator import Accelerator
 from hw.argmax import Argmax
-from hw.column import Column
 from hw.expand import Expand
 from hw.parts import Part
+from hw.ports import Shape
+from hw.scratchpad import Scratchpad
 from hw.stream import Unit
 from hw.upsample import Upsample
 from hw.verilog import verilog_text, write_verilog
@@ -137,7 +139,9 @@ UNITS = {
     "argmax": lambda: Unit(Argmax(lanes=2)),
     "expand": lambda: Unit(Expand(lanes=4)),
     "upsample": lambda: Unit(Upsample(lanes=2, max_length=8)),
-    "column": lambda: Column(banks=3, rows=2, reads=2, writes=2),
+    "scratchpad": lambda: Scratchpad(
+        replace(SMALL, banks=8), reads=(Shape(4, 1), Shape(4, 1), Shape(8, 2)), writes=(Shape(8, 2),)
+    ),
     "accelerator": lambda: Accelerator(SMALL, depth=64, segments=4),
     "one_lane": lambda: Unit(Upsample(lanes=1, max_length=1)),
 }
@@ -200,10 +204,12 @@ def test_the_same_text_each_time():
 
 
 def test_parts_are_modules_once():
-    text = verilog_text(UNITS["column"](), "column")
-    assert re.findall(r"^module (\w+)\(", text, re.M) == ["column", "column_bank_2_2_2", "column_choice_3"]
-    assert len(re.findall(r"^  column_bank_2_2_2 bank\d \(", text, re.M)) == 3
-    assert len(re.findall(r"^  column_choice_3 choice\d \(", text, re.M)) == 2
+    text = verilog_text(UNITS["scratchpad"](), "scratchpad")
+    rows = SMALL.bank_bytes // SMALL.word
+    modules = re.findall(r"^module scratchpad_((?:bank|choice)\w*)\(", text, re.M)
+    assert modules == [f"bank_2x{rows}", "choice_8x4", "choice_8x8_apart"]
+    assert len(re.findall(rf"^  scratchpad_bank_2x{rows} bank\d \(", text, re.M)) == 8
+    assert len(re.findall(r"^  scratchpad_choice_8x4 choice\d \(", text, re.M)) == 2
 
 
 def test_modules_that_are_alike_are_shared():
