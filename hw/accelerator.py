@@ -51,7 +51,7 @@ class Accelerator(wiring.Component):
         clock_gates: bool = False,
     ) -> None:
         self.control = Control(machine, depth=depth, segments=segments)
-        self.sequencer = Sequencer(depth=depth, segments=segments)
+        self.sequencer = Sequencer(depth=depth, segments=segments, width=bus_width(machine))
         self.engines = Engines(machine, scratchpad, clock_gates=clock_gates)
         self.watchdog = Watchdog(patience=patience)
         super().__init__(
@@ -73,12 +73,13 @@ class Accelerator(wiring.Component):
         control.attach(m, sequencer)
         for unit in Unit:
             wiring.connect(m, sequencer.unit[unit], engines.unit[unit])
+        wiring.connect(m, engines.program, sequencer.loaded)
         m.d.comb += [
             engines.stop.eq(sequencer.error != 0),
             engines.busy.eq(sequencer.busy),
             control.quiet.eq(engines.quiet),
             control.moved.eq(engines.moved),
-            watchdog.running.eq(sequencer.running),
+            watchdog.running.eq(sequencer.running | sequencer.fetching),
             watchdog.busy.eq(sequencer.busy),
             watchdog.moved.eq(engines.moved),
             sequencer.expired.eq(watchdog.expired),

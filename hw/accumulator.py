@@ -9,6 +9,8 @@ from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
+from hw.ports import UNCHECKED
+
 
 def step_layout(rows: int) -> data.StructLayout:
     """What the accumulators do in one cycle: add to `row` of bank `bank`, drain `row` of the other one.
@@ -66,7 +68,9 @@ class Accumulator(wiring.Component):
         total = Signal(32 * self.lanes, reset_less=True)
         banks = []
         for k in range(2):
-            m.submodules[f"bank{k}"] = bank = memory.Memory(shape=32 * self.lanes, depth=self.rows, init=[])
+            m.submodules[f"bank{k}"] = bank = memory.Memory(
+                shape=32 * self.lanes, depth=self.rows, init=[], attrs=UNCHECKED
+            )
             reader, writer = bank.read_port(), bank.write_port()
             m.d.comb += [
                 reader.addr.eq(self.step.row),

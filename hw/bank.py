@@ -14,7 +14,7 @@ from amaranth.utils import ceil_log2
 
 from hw.lanes import LINE, folded
 from hw.parts import Part
-from hw.ports import LINE_BYTES, Shape
+from hw.ports import LINE_BYTES, UNCHECKED, Shape
 
 
 class Bank(Part):
@@ -64,7 +64,8 @@ class Bank(Part):
     def body(self) -> Module:
         m = Module()
         memories = [
-            Memory(shape=unsigned(LINE), depth=max(self.rows, 2), init=[]) for _ in range(self.columns)
+            Memory(shape=unsigned(LINE), depth=max(self.rows, 2), init=[], attrs=UNCHECKED)
+            for _ in range(self.columns)
         ]
         for column, memory in enumerate(memories):
             m.submodules[f"column{column}"] = memory

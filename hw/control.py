@@ -15,12 +15,14 @@ from hw.counters import Counters
 from hw.instruction import INSTRUCTION_BITS, WORD_BITS
 from hw.lite import Lite
 from hw.queue import COUNT_BITS, INDEX_BITS, UNITS
-from hw.sequencer import DESCRIPTOR_WORDS, SEGMENT_BITS, Sequencer
+from hw.segment_table import DESCRIPTOR_WORDS, SEGMENT_BITS, WORD_NUMBER_BITS
+from hw.sequencer import Sequencer
 
 ADDRESS_BITS = 23
 CONTROL, STATUS, CYCLES = 0x00, 0x04, 0x08
 ERROR, ERROR_SEGMENT, ERROR_ITERATION, ERROR_INDEX = 0x10, 0x14, 0x18, 0x1C
-SEGMENTS, IDENTITY, VERSION, DEPTH, TABLE_DEPTH, TRANSFERS = 0x20, 0x24, 0x28, 0x2C, 0x30, 0x38
+SEGMENTS, IDENTITY, VERSION, DEPTH, TABLE_DEPTH = 0x20, 0x24, 0x28, 0x2C, 0x30
+CODE, TRANSFERS = 0x34, 0x38
 UNIT_COUNTERS, UNIT_STRIDE = 0x100, 16
 PARAMETERS = 0x200
 TABLE, TABLE_STRIDE = 0x1000, 128
@@ -32,6 +34,8 @@ REGISTERS_VERSION = 1
 PARAMETER_FIELDS = tuple(field for _, field, allowed in KEYS if allowed is not None)
 """Of the machine, in the order of docs/machine.md, section 1: what the registers from PARAMETERS on say."""
 
+START, FETCH = 1, 2
+"""Bits of CONTROL."""
 RUNNING, DONE, FAILED = 1, 2, 4
 """Bits of STATUS."""
 
@@ -52,8 +56,8 @@ class Control(wiring.Component):
     -------
     bus : In(lite_bus(23))
     write, write_unit, write_address, write_data, describe, describe_segment, describe_word,
-        describe_data, segments, start : Out, registers
-    running, busy, waiting, error, error_unit, error_segment, error_iteration, error_index : In
+        describe_data, segments, start, fetch, code : Out, registers
+    running, fetching, busy, waiting, error, error_unit, error_segment, error_iteration, error_index : In
         These and the ones before are the sequencer's members of the same names; `attach` connects them.
     quiet : In(1), no engine has anything left to take from the bus or to give it
     moved : In(1), bytes cross the memory port
@@ -77,11 +81,14 @@ class Control(wiring.Component):
                 "write_data": Out(INSTRUCTION_BITS),
                 "describe": Out(1),
                 "describe_segment": Out(SEGMENT_BITS),
-                "describe_word": Out(5),
+                "describe_word": Out(WORD_NUMBER_BITS),
                 "describe_data": Out(32),
                 "segments": Out(SEGMENT_BITS + 1),
                 "start": Out(1),
+                "fetch": Out(1),
+                "code": Out(WORD_BITS),
                 "running": In(1),
+                "fetching": In(1),
                 "busy": In(UNITS),
                 "waiting": In(UNITS),
                 "error": In(8),
@@ -107,7 +114,7 @@ class Control(wiring.Component):
             counters.moved.eq(self.moved),
         ]
         active, done, error = Signal(), Signal(), Signal(ERRORS)
-        with m.If(active & ~self.start & ~self.running & self.quiet):
+        with m.If(active & ~self.start & ~self.running & ~self.fetching & self.quiet):
             m.d.sync += [active.eq(0), done.eq(error.code == 0)]
         with m.If(self.error != 0):
             m.d.sync += [
@@ -119,7 +126,13 @@ class Control(wiring.Component):
             ]
         self._writes(m, lite, active)
         with m.If(self._starts(lite, active)):
-            m.d.sync += [self.start.eq(1), active.eq(1), done.eq(0), error.eq(0)]
+            m.d.sync += [
+                self.start.eq(1),
+                self.fetch.eq(lite.write_data[FETCH >> 1]),
+                active.eq(1),
+                done.eq(0),
+                error.eq(0),
+            ]
         self._reads(m, lite, counters, Cat(active, done, error.code != 0), error)
         return m
 
@@ -171,6 +184,10 @@ class Control(wiring.Component):
             m.d.comb += known.eq((word != 0) & (word <= self.table_depth))
             with m.If(change):
                 m.d.sync += self.segments.eq(word)
+        with m.Elif(address == CODE):
+            m.d.comb += known.eq(word % INSTRUCTION_BYTES == 0)
+            with m.If(change):
+                m.d.sync += self.code.eq(word)
         with m.Elif(address == CONTROL):
             m.d.comb += known.eq(~word[0] | (self.segments != 0))
 
@@ -187,6 +204,7 @@ class Control(wiring.Component):
             VERSION: REGISTERS_VERSION,
             DEPTH: self.depth,
             TABLE_DEPTH: self.table_depth,
+            CODE: self.code,
         }
         for k, name in enumerate(PARAMETER_FIELDS):
             registers[PARAMETERS + 4 * k] = getattr(self.machine, name)

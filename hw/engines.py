@@ -23,11 +23,12 @@ from emu.machine import CONSTANTS_BYTES, Machine
 from hw.axi import bus_width, full_bus
 from hw.clock_gate import ClockGate
 from hw.elementwise import Elementwise
+from hw.fetch import PROGRAM_SPACE
 from hw.line_memory import LineMemory
 from hw.load import LoadEngine
 from hw.matmul import MatmulEngine
 from hw.parameter_memory import ParameterMemory
-from hw.ports import LINE_BYTES, shape_of
+from hw.ports import LINE_BYTES, shape_of, write_port
 from hw.row_engine import COMMAND
 from hw.row_units import GeluEngine, LayernormEngine, ShiftmaxEngine
 from hw.scratchpad import Scratchpad
@@ -54,6 +55,7 @@ class Engines(wiring.Component):
     bus : Out(full_bus), the memory port
     stop : In(1), gives up what runs;  quiet : Out(1), the bus owes nothing
     moved : Out(1), a word crosses the memory port in this cycle
+    program : Out(write_port), what the sequencer has LOAD's engine read for the program memories
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Engines(wiring.Component):
                 "stop": In(1),
                 "quiet": Out(1),
                 "moved": Out(1),
+                "program": Out(write_port(chip_shape(bus_width(machine)))),
             }
         )
 
@@ -161,6 +164,7 @@ class Engines(wiring.Component):
                 Space.PARAMETERS: parameters.write,
                 Space.CONSTANTS: constants.write,
                 Space.TABLE: elementwise.table,
+                PROGRAM_SPACE: self.program,
             },
         )
         return m
@@ -180,7 +184,7 @@ class Engines(wiring.Component):
             ]
         return clocks
 
-    def _fill(self, m: Module, load: LoadEngine, memories: dict[Space, Any]) -> None:
+    def _fill(self, m: Module, load: LoadEngine, memories: dict[int, Any]) -> None:
         """LOAD's writes go to the memory that it names."""
         for space, memory in memories.items():
             chosen = load.space == space

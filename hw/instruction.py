@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import reduce
 from operator import or_
 
-from amaranth.hdl import Const, Mux, Value
+from amaranth.hdl import Cat, Const, Mux, Value
 
-from emu.isa import UNIT, Instruction, Unit, Wait
+from emu.isa import UNIT, Instruction, Wait
 from emu.isa.encoding import OPCODE, OPCODES, Field, known_bits
 
 INSTRUCTION_BITS = 256
@@ -31,15 +31,17 @@ def field(word: Value, kind: type[Instruction], name: str) -> Value:
     return _value(word, _fields(kind)[name])
 
 
-def illegal(word: Value, unit: Unit) -> Value:
+def illegal(word: Value, unit: Value) -> Value:
     """0, or the code of the error that this instruction is in the queue of `unit` (docs/machine.md, 8).
 
     Opcode, unused bits and the ranges of single fields; what depends on the machine, its units see.
     """
-    own = [kind for _, (kind, _) in OPCODES.items() if kind is Wait or UNIT[kind] == unit]
     code: Value = Const(ILLEGAL_OPCODE, 2)
-    for kind in own:
-        code = Mux(is_kind(word, kind), Mux(_out_of_range(word, kind), ILLEGAL_FIELD, 0), code)
+    for kind, _ in OPCODES.values():
+        own = is_kind(word, kind)
+        if kind is not Wait:
+            own &= unit == UNIT[kind]
+        code = Mux(own, Mux(_out_of_range(word, kind), ILLEGAL_FIELD, 0), code)
     return code
 
 
@@ -78,3 +80,16 @@ def _out_of_range(word: Value, kind: type[Instruction]) -> Value:
         if high < largest:
             bad.append(raw > high)
     return reduce(or_, bad, Const(0, 1))
+
+
+def assembled(kind: type[Instruction], **values: Value) -> Value:
+    """The word of an instruction with these fields, in the units of `emu.isa`; others are 0."""
+    code = OPCODE[kind]
+    bits: list[Value] = [Const(code >> k & 1, 1) for k in range(INSTRUCTION_BITS)]
+    for name, value in values.items():
+        f = _fields(kind)[name]
+        low = f.word * WORD_BITS + f.shift
+        scale = f.scale.bit_length() - 1
+        padded = Cat(value, Const(0, f.bits + scale))
+        bits[low : low + f.bits] = padded[scale : scale + f.bits]
+    return Cat(bits)

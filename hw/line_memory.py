@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In
 from amaranth.utils import ceil_log2
 
 from hw.lanes import LINE, folded, in_column, row_of, spread
-from hw.ports import ADDRESS_ERROR, LINE_BYTES, LINE_SHIFT, Shape, read_port, write_port
+from hw.ports import ADDRESS_ERROR, LINE_BYTES, LINE_SHIFT, UNCHECKED, Shape, read_port, write_port
 
 
 class LineMemory(wiring.Component):
@@ -46,7 +46,7 @@ class LineMemory(wiring.Component):
         m = Module()
         depth = -(-self.lines // self.columns)
         self.memories = memories = [
-            Memory(shape=unsigned(LINE), depth=depth, init=[]) for _ in range(self.columns)
+            Memory(shape=unsigned(LINE), depth=depth, init=[], attrs=UNCHECKED) for _ in range(self.columns)
         ]
         for k, column in enumerate(memories):
             m.submodules[f"column{k}"] = column

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 TOKEN = re.compile(r"[\\$]\S+|\[\d+(?::\d+)?\]|\d+'[01xz-]*|-?\d+|[{}]")
 DRIVING = {"\\Y", "\\Q", "\\RD_DATA"}
 """Ports by which operations, registers and memories give their results."""
+UNCHECKED = "\\no_rw_check"
+"""An attribute of memories. Without it, synthesis puts registers and a comparison around a block RAM."""
 
 
 @dataclass(frozen=True)
@@ -91,10 +93,14 @@ class Wire:
 
 @dataclass
 class Cell:
-    """An operation, a register, a memory, or, where its kind is a module, an instance."""
+    """An operation, a register, a memory, or, where its kind is a module, an instance.
+
+    unchecked : of a memory, what it shows of a row that is written in the same cycle does not matter
+    """
 
     kind: str
     name: str
+    unchecked: bool = False
     parameters: dict[str, str] = field(default_factory=dict)
     ports: dict[str, Spec] = field(default_factory=dict)
 
@@ -138,13 +144,15 @@ class Netlist:
 
     def __init__(self, rtlil: str) -> None:
         self.modules: dict[str, Module] = {}
-        module, cell, init = Module(""), None, ""
+        module, cell, init, unchecked = Module(""), None, "", False
         for line in map(str.strip, rtlil.splitlines()):
             word, _, rest = line.partition(" ")
             if word == "module":
                 self.modules[rest] = module = Module(rest)
             elif word == "attribute" and rest.startswith("\\init "):
                 init = rest.removeprefix("\\init ")
+            elif word == "attribute" and rest.startswith(f"{UNCHECKED} "):
+                unchecked = True
             elif word == "wire":
                 *options, name = rest.split()
                 sized = options[:1] == ["width"]
@@ -153,8 +161,9 @@ class Netlist:
                 init = ""
             elif word == "cell":
                 kind, name = rest.split()
-                cell = Cell(kind, name)
+                cell = Cell(kind, name, unchecked)
                 module.cells.append(cell)
+                unchecked = False
             elif word == "parameter" and cell:
                 name, value = rest.removeprefix("signed ").split(" ", 1)
                 cell.parameters[name] = value
@@ -234,6 +243,8 @@ def _lines(module: Module) -> Iterator[str]:
             yield f"attribute \\init {wire.init}"
         yield f"wire width {wire.width} offset {wire.offset} {wire.port} {name}"
     for cell in module.cells:
+        if cell.unchecked:
+            yield f"attribute {UNCHECKED} 1"
         yield f"cell {cell.kind} {cell.name}"
         yield from (f"parameter {name} {value}" for name, value in cell.parameters.items())
         yield from (f"connect {port} {_text(spec)}" for port, spec in cell.ports.items())

@@ -16,6 +16,9 @@ READ_LATENCY = 2
 """Cycles from a request to its data: the memory, and a register behind it."""
 WRITE_LATENCY = 2
 """Cycles from a request to the first one that may read what it wrote: a register, and the memory."""
+UNCHECKED = {"no_rw_check": 1}
+"""Attributes of a memory of which no row is read in the cycle in which it is written, or to no avail:
+synthesis need not provide for it."""
 ERROR_BITS = 4
 ADDRESS_ERROR = 3
 BUS_ERROR = 4

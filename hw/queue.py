@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Array, Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Array, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from emu.isa import Unit, Wait
-from hw.instruction import ILLEGAL_FIELD, INSTRUCTION_BITS, field, illegal, is_kind
+from hw.instruction import ILLEGAL_FIELD, INSTRUCTION_BITS, is_kind
+from hw.program_memory import CODE_BITS, ProgramMemory
 
 UNITS = len(Unit)
 COUNT_BITS = 32
@@ -23,10 +23,9 @@ SEGMENT = data.StructLayout(
         "repeat": COUNT_BITS,
         "base": 32,
         "base_step": 32,
-        "totals": data.ArrayLayout(INDEX_BITS, UNITS),
     }
 )
-"""What a queue has to know of a segment: its own instructions, waits included, and everybody's without."""
+"""What a queue has to know of a segment that is next."""
 
 
 class Queue(wiring.Component):
@@ -39,17 +38,19 @@ class Queue(wiring.Component):
 
     Members
     -------
-    write, write_address, write_data : In, fills the program memory
+    write, write_address, write_data, write_code : In, fills the program memory
     segment : In(SEGMENT), the segment that is next;  begin : In(1), the next cycle is its first
+    totals : In, by unit, its instructions in an iteration of the segment that runs, those no waits
+    totals_left : In, the same, one less where the unit completes one in this cycle
     stop : In(1), no further instruction begins
-    counts : In, instructions completed by every unit, those that complete in this cycle included
+    completed : In(1) by unit, an instruction that is no WAIT is in its last cycle
     instruction : Out(256), start : Out(1), high in an instruction's first cycle; held until the last
     finishing : In(1), the unit is in the last cycle of its instruction
     busy : Out(1), an instruction that is no WAIT is held;  waiting : Out(1), a WAIT is
-    completes : Out(1), an instruction that is no WAIT is in its last cycle
+    completes : Out(1), this unit's `completed`
     at_end : Out(1), nothing of the segment remains after this cycle
-    base : Out(32), the base register
-    index, iteration : Out, of the instruction held
+    base : Out(32), the base register, of a unit that has one
+    index : Out, of the instruction held;  left : Out, iterations that are not complete
     error : Out(2), 0 or a code of section 8, in the first cycle
 
     Timing: an instruction that ends in cycle t is followed by the next in cycle t + 1, whatever that is;
@@ -65,10 +66,13 @@ class Queue(wiring.Component):
                 "write": In(1),
                 "write_address": In(INDEX_BITS),
                 "write_data": In(INSTRUCTION_BITS),
+                "write_code": In(CODE_BITS),
                 "segment": In(SEGMENT),
                 "begin": In(1),
+                "totals": In(INDEX_BITS).array(UNITS),
+                "totals_left": In(signed(INDEX_BITS + 1)).array(UNITS),
                 "stop": In(1),
-                "counts": In(COUNT_BITS).array(UNITS),
+                "completed": In(UNITS),
                 "instruction": Out(INSTRUCTION_BITS),
                 "start": Out(1),
                 "finishing": In(1),
@@ -78,77 +82,91 @@ class Queue(wiring.Component):
                 "at_end": Out(1),
                 "base": Out(32),
                 "index": Out(INDEX_BITS),
-                "iteration": Out(COUNT_BITS),
-                "error": Out(2),
+                "left": Out(COUNT_BITS),
+                "error": Out(CODE_BITS),
             }
         )
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.submodules.program = program = Memory(shape=unsigned(INSTRUCTION_BITS), depth=self.depth, init=[])
-        write, read = program.write_port(), program.read_port()
-        address_bits = len(read.addr)
+        m.submodules.program = program = ProgramMemory(unit=self.unit, depth=self.depth)
         valid, fresh = Signal(), Signal()
-        segment = Signal(SEGMENT)
-
-        met = Signal()
+        met, done, ends = Signal(), Signal(), Signal()
         waits = is_kind(self.instruction, Wait)
-        done = Signal()
-        last_index = self.index == segment.length - 1
-        last = last_index & (self.iteration == segment.repeat - 1)
-        following = Mux(last_index, 0, self.index + 1)
+        first, length = Signal(INDEX_BITS), Signal(INDEX_BITS)
+        # Of the instruction held: whether it is its iteration's last, and where the next one is.
+        last, ahead = Signal(), Signal(INDEX_BITS)
+        final = Signal()  # the last iteration
         m.d.comb += [
-            write.en.eq(self.write),
-            write.addr.eq(self.write_address[:address_bits]),
-            write.data.eq(self.write_data),
-            self.instruction.eq(read.data),
+            program.write.eq(self.write),
+            program.write_address.eq(self.write_address),
+            program.write_data.eq(self.write_data),
+            program.write_code.eq(self.write_code),
+            self.instruction.eq(program.instruction),
             self.start.eq(fresh & ~waits),
             done.eq(valid & Mux(waits, met, self.finishing)),
+            ends.eq(done & last),
             self.busy.eq(valid & ~waits),
             self.waiting.eq(valid & waits),
             self.completes.eq(self.busy & self.finishing),
-            self.at_end.eq(~valid | (done & last)),
-            read.en.eq(self.begin | done),
-            read.addr.eq(Mux(self.begin, self.segment.first, segment.first + following)[:address_bits]),
+            self.at_end.eq(~valid | (ends & final)),
+            program.enable.eq(self.begin | done),
+            program.address.eq(Mux(self.begin, self.segment.first, ahead)),
         ]
+        index = Mux(last, 0, self.index + 1)
         m.d.sync += fresh.eq(0)
         with m.If(self.begin):
+            one, begun = self.segment.length == 1, self.segment.length != 0
             m.d.sync += [
-                segment.eq(self.segment),
-                valid.eq(self.segment.length != 0),
-                fresh.eq(self.segment.length != 0),
+                first.eq(self.segment.first),
+                length.eq(self.segment.length),
+                last.eq(one),
+                ahead.eq(self.segment.first + ~one),
+                final.eq(self.segment.repeat == 1),
+                self.left.eq(self.segment.repeat),
+                valid.eq(begun),
+                fresh.eq(begun),
                 self.index.eq(0),
-                self.iteration.eq(0),
-                self.base.eq(self.segment.base),
             ]
         with m.Elif(done):
-            m.d.sync += [valid.eq(~last), fresh.eq(~last), self.index.eq(following)]
-            with m.If(last_index):
-                m.d.sync += [
-                    self.iteration.eq(self.iteration + 1),
-                    self.base.eq(self.base + segment.base_step),
-                ]
+            becomes_last = index == length - 1
+            m.d.sync += [
+                valid.eq(~(last & final)),
+                fresh.eq(~(last & final)),
+                self.index.eq(index),
+                last.eq(becomes_last),
+                ahead.eq(Mux(becomes_last, first, ahead + 1)),
+            ]
+            with m.If(last):
+                m.d.sync += [self.left.eq(self.left - 1), final.eq(self.left == 2)]
         with m.If(self.stop):
             m.d.sync += [valid.eq(0), fresh.eq(0)]
-
-        # What every unit has completed when all iterations before this one are done.
-        before = Array(Signal(COUNT_BITS, name=f"before{k}") for k in range(UNITS))
-        for k in range(UNITS):
-            with m.If(self.begin):
-                m.d.sync += before[k].eq(0)
-            with m.Elif(done & last_index):
-                m.d.sync += before[k].eq(before[k] + segment.totals[k])
-        awaited = field(self.instruction, Wait, "unit")[:3]
-        count = field(self.instruction, Wait, "count")
-        total, past, now = (Signal(signed(COUNT_BITS + 2), name=n) for n in ("total", "past", "now"))
-        with m.Switch(awaited):
-            for k in range(UNITS):
-                with m.Case(k):
-                    m.d.comb += [total.eq(segment.totals[k]), past.eq(before[k]), now.eq(self.counts[k])]
-        m.d.comb += met.eq(now >= past + count)
-
-        code = Signal(2)
-        m.d.comb += code.eq(illegal(self.instruction, self.unit))
+        if self.unit in (Unit.LOAD, Unit.STORE):
+            self._base(m, ends)
+        self._wait(m, met, ends, program)
+        too_many = Array(self.totals)[program.awaited] < program.count.as_signed()
         with m.If(fresh):
-            m.d.comb += self.error.eq(Mux((code == 0) & waits & (count > total), ILLEGAL_FIELD, code))
+            m.d.comb += self.error.eq(
+                Mux((program.code == 0) & waits & too_many, ILLEGAL_FIELD, program.code)
+            )
         return m
+
+    def _base(self, m: Module, ends: Signal) -> None:
+        step = Signal(32)
+        with m.If(self.begin):
+            m.d.sync += [self.base.eq(self.segment.base), step.eq(self.segment.base_step)]
+        with m.Elif(ends):
+            m.d.sync += self.base.eq(self.base + step)
+
+    def _wait(self, m: Module, met: Signal, ends: Signal, program: ProgramMemory) -> None:
+        """Whether a WAIT is met: of every unit, what it has completed, less what it had at the end of the
+        iterations before this queue's."""
+        beyond = Array(Signal(signed(COUNT_BITS + 1), name=f"beyond{k}") for k in range(UNITS))
+        for k, total_left in enumerate(self.totals_left):
+            with m.If(self.begin):
+                m.d.sync += beyond[k].eq(0)
+            with m.Else():
+                m.d.sync += beyond[k].eq(beyond[k] - Mux(ends, total_left, -self.completed[k]))
+        completed = self.completed.bit_select(program.awaited, 1)
+        reached = beyond[program.awaited] + completed
+        m.d.comb += met.eq(reached >= program.count.as_signed())

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from emu.isa import Unit
-from hw.instruction import INSTRUCTION_BITS
+from hw.fetch import Fetch
+from hw.instruction import INSTRUCTION_BITS, illegal
+from hw.ports import ADDRESS_BITS, write_port
 from hw.queue import COUNT_BITS, INDEX_BITS, UNITS, Queue
+from hw.segment_table import SEGMENT_BITS, WORD_NUMBER_BITS, Table
+from hw.transfer import chip_shape
 
-DESCRIPTOR_WORDS = 3 + 3 * UNITS
-"""Of a segment: base, base_step, repeat, then per unit first instruction, instructions, those no waits."""
-SEGMENT_BITS = 8
 WATCHDOG_ERROR = 6
+WRITE = data.StructLayout(
+    {"write": 1, "write_unit": 3, "write_address": INDEX_BITS, "write_data": INSTRUCTION_BITS}
+)
+"""An instruction for a program memory, from the host or from DRAM."""
 
 PORT = wiring.Signature(
     {
@@ -37,24 +41,29 @@ class Sequencer(wiring.Component):
     Parameters
     ----------
     depth : instructions per queue;  segments : that the table holds, at most 256
+    width : bytes of a word of the bus, by which programs come
 
     Members
     -------
     unit : Out(PORT) per unit
     write, write_unit, write_address, write_data : In, fills the program memories
     describe, describe_segment, describe_word, describe_data : In, fills the segment table, 32 bits at once
-    segments : In, of the program;  start : In(1)
+    segments : In, of the program;  start : In(1);  fetch : In(1), with it: not before the instructions are
+        fetched that stand in DRAM from `code` : In(32) on, by LOAD's engine
+    loaded : In(write_port(chip_shape(width))), what that engine loads for the program memories
+    fetching : Out(1), from the cycle after `start` on until the program begins or there is an error
     running : Out(1), from the cycle in which the first instructions begin to the one in which the last ends
     finished : Out(1), that last cycle
     busy, waiting : Out(1) per unit, it holds an instruction that is no WAIT, or one that is
-    expired : In(1), the watchdog's error, given to the lowest unit that holds an instruction
+    expired : In(1), the watchdog's error, given to the lowest unit that holds an instruction, or to the
+        one whose instructions are fetched
     error : Out(8), error_unit, error_segment, error_iteration, error_index : Out, in the cycle of an error
     """
 
-    def __init__(self, *, depth: int, segments: int) -> None:
+    def __init__(self, *, depth: int, segments: int, width: int) -> None:
         if not 1 <= segments <= 1 << SEGMENT_BITS:
             raise ValueError(f"segments must be in 1..{1 << SEGMENT_BITS}, not {segments}")
-        self.depth, self.table_depth = depth, segments
+        self.depth, self.table_depth, self.width = depth, segments, width
         super().__init__(
             {
                 "unit": Out(PORT).array(UNITS),
@@ -64,10 +73,14 @@ class Sequencer(wiring.Component):
                 "write_data": In(INSTRUCTION_BITS),
                 "describe": In(1),
                 "describe_segment": In(SEGMENT_BITS),
-                "describe_word": In(5),
+                "describe_word": In(WORD_NUMBER_BITS),
                 "describe_data": In(32),
                 "segments": In(SEGMENT_BITS + 1),
                 "start": In(1),
+                "fetch": In(1),
+                "code": In(ADDRESS_BITS),
+                "loaded": In(write_port(chip_shape(width))),
+                "fetching": Out(1),
                 "running": Out(1),
                 "finished": Out(1),
                 "busy": Out(UNITS),
@@ -83,73 +96,108 @@ class Sequencer(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        words = data.ArrayLayout(32, DESCRIPTOR_WORDS)
-        m.submodules.table = table = Memory(shape=words, depth=self.table_depth, init=[])
-        write, read = table.write_port(granularity=1), table.read_port(domain="comb")
+        m.submodules.table = table = Table(segments=self.table_depth)
+        m.submodules.fetch = fetch = Fetch(width=self.width, depth=self.depth)
+        fetched, go = Signal(), Signal()
         following = Signal(SEGMENT_BITS + 1)  # the segment after the one that runs
         begin, last, all_at_end = Signal(), Signal(), Signal()
         m.d.comb += [
-            write.addr.eq(self.describe_segment),
-            write.en.eq(Mux(self.describe, Const(1, DESCRIPTOR_WORDS) << self.describe_word, 0)),
-            *(write.data[k].eq(self.describe_data) for k in range(DESCRIPTOR_WORDS)),
-            read.addr.eq(following),
+            table.write.eq(self.describe),
+            table.write_segment.eq(self.describe_segment),
+            table.write_word.eq(self.describe_word),
+            table.write_data.eq(self.describe_data),
+            table.segment.eq(Mux(fetch.running, fetch.segment, following)),
             last.eq(following == self.segments),
         ]
+        totals_left = [Signal(signed(INDEX_BITS + 1), name=f"total_left{k}") for k in range(UNITS)]
         stop = Signal()
         queues = []
+        self._fetch(m, fetch, table, stop)
+        writer: Any = Signal(WRITE)
+        with m.If(fetch.running):
+            m.d.comb += [getattr(writer, name).eq(getattr(fetch, name)) for name in WRITE.members]
+        with m.Else():
+            m.d.comb += [getattr(writer, name).eq(getattr(self, name)) for name in WRITE.members]
+        code = illegal(writer.write_data, writer.write_unit)
+        # Of the segment that runs.
+        repeat, totals = Signal(COUNT_BITS), Signal(data.ArrayLayout(INDEX_BITS, UNITS))
+        with m.If(begin):
+            m.d.sync += [total.eq(queue.total) for total, queue in zip(totals, table.queues, strict=True)]
+            m.d.sync += repeat.eq(table.repeat)
         for unit in Unit:
             queue = Queue(unit=unit, depth=self.depth)
             m.submodules[f"queue_{unit.name.lower()}"] = queue
             queues.append(queue)
-            port = self.unit[unit]
-            base = 3 + 3 * unit
+            port, described = self.unit[unit], table.queues[unit]
             m.d.comb += [
-                queue.write.eq(self.write & (self.write_unit == unit)),
-                queue.write_address.eq(self.write_address),
-                queue.write_data.eq(self.write_data),
+                queue.write.eq(writer.write & (writer.write_unit == unit)),
+                queue.write_address.eq(writer.write_address),
+                queue.write_data.eq(writer.write_data),
+                queue.write_code.eq(code),
                 queue.begin.eq(begin),
                 queue.stop.eq(stop),
-                queue.segment.base.eq(read.data[0]),
-                queue.segment.base_step.eq(read.data[1]),
-                queue.segment.repeat.eq(read.data[2]),
-                queue.segment.first.eq(read.data[base]),
-                queue.segment.length.eq(read.data[base + 1]),
-                *(queue.segment.totals[k].eq(read.data[5 + 3 * k]) for k in range(UNITS)),
+                queue.segment.base.eq(table.base),
+                queue.segment.base_step.eq(table.base_step),
+                queue.segment.repeat.eq(table.repeat),
+                queue.segment.first.eq(described.first),
+                queue.segment.length.eq(described.length),
+                *(to.eq(total) for to, total in zip(queue.totals, totals, strict=True)),
+                *(to.eq(less) for to, less in zip(queue.totals_left, totals_left, strict=True)),
                 port.instruction.eq(queue.instruction),
                 port.start.eq(queue.start),
                 port.base.eq(queue.base),
                 queue.finishing.eq(port.finishing),
             ]
-        self._count(m, queues, begin)
+        load = self.unit[Unit.LOAD]
+        with m.If(fetch.running):
+            m.d.comb += [load.instruction.eq(fetch.instruction), load.start.eq(fetch.begin)]
+        completed = Cat(queue.completes for queue in queues)
         m.d.comb += [
+            *(queue.completed.eq(completed) for queue in queues),
+            *(
+                less.eq(total - queue.completes)
+                for less, total, queue in zip(totals_left, totals, queues, strict=True)
+            ),
             all_at_end.eq(Cat(queue.at_end for queue in queues).all()),
             self.busy.eq(Cat(queue.busy for queue in queues)),
             self.waiting.eq(Cat(queue.waiting for queue in queues)),
             self.finished.eq(self.running & all_at_end & last),
-            begin.eq(self.start & ~self.running | self.running & all_at_end & ~last),
+            go.eq(self.start & ~self.fetch | fetched),
+            begin.eq(go & ~self.running | self.running & all_at_end & ~last),
+            self.fetching.eq(fetch.running | fetched),
         ]
+        m.d.sync += fetched.eq(fetch.finished & ~stop)
         with m.If(stop | self.finished):
             m.d.sync += self.running.eq(0)
         with m.Elif(begin):
             m.d.sync += [self.running.eq(1), following.eq(following + 1)]
-        with m.If(~self.running & ~self.start):
+        with m.If(~self.running & ~go):
             m.d.sync += following.eq(0)
-        self._errors(m, queues, following)
+        self._errors(m, queues, following, repeat, fetch)
         m.d.comb += stop.eq(self.error != 0)
         return m
 
-    def _count(self, m: Module, queues: list[Queue], begin: Signal) -> None:
-        """What every unit has completed since the segment began, this cycle included."""
-        for k, queue in enumerate(queues):
-            count, now = (Signal(COUNT_BITS, name=f"{name}{k}") for name in ("count", "now"))
-            m.d.comb += now.eq(count + queue.completes)
-            m.d.sync += count.eq(Mux(begin, 0, now))
-            for other in queues:
-                m.d.comb += other.counts[k].eq(now)
+    def _fetch(self, m: Module, fetch: Fetch, table: Table, stop: Signal) -> None:
+        """Connects what fetches programs; LOAD's engine is its own while it runs."""
+        firsts = Array(queue.first for queue in table.queues)
+        lengths = Array(queue.length for queue in table.queues)
+        wiring.connect(m, wiring.flipped(self.loaded), fetch.memory)
+        m.d.comb += [
+            fetch.start.eq(self.start & self.fetch & ~self.running),
+            fetch.address.eq(self.code),
+            fetch.segments.eq(self.segments),
+            fetch.stop.eq(stop),
+            fetch.first.eq(firsts[fetch.unit]),
+            fetch.length.eq(lengths[fetch.unit]),
+            fetch.finishing.eq(self.unit[Unit.LOAD].finishing),
+        ]
 
-    def _errors(self, m: Module, queues: list[Queue], following: Signal) -> None:
-        """The lowest unit's error."""
-        m.d.comb += self.error_segment.eq(following - 1)
+    def _errors(
+        self, m: Module, queues: list[Queue], following: Signal, repeat: Signal, fetch: Fetch
+    ) -> None:
+        """The lowest unit's error, or what went wrong with fetching."""
+        left = Signal(COUNT_BITS)
+        m.d.comb += [self.error_segment.eq(following - 1), self.error_iteration.eq(repeat - left)]
         for k, queue in reversed(list(enumerate(queues))):
             expired = Mux(self.expired & (queue.busy | queue.waiting), WATCHDOG_ERROR, 0)
             code = Mux(
@@ -159,6 +207,17 @@ class Sequencer(wiring.Component):
                 m.d.comb += [
                     self.error.eq(code),
                     self.error_unit.eq(k),
-                    self.error_iteration.eq(queue.iteration),
+                    left.eq(queue.left),
                     self.error_index.eq(queue.index),
                 ]
+        load = self.unit[Unit.LOAD]
+        expired = Mux(self.expired, WATCHDOG_ERROR, 0)
+        code = Mux(fetch.error != 0, fetch.error, Mux(load.error != 0, load.error, expired))
+        with m.If(fetch.running & (code != 0)):
+            m.d.comb += [
+                self.error.eq(code),
+                self.error_unit.eq(fetch.unit),
+                self.error_segment.eq(fetch.segment),
+                self.error_iteration.eq(0),
+                self.error_index.eq(fetch.index),
+            ]

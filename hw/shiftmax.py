@@ -9,6 +9,7 @@ from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.divide import SerialDivider
+from hw.ports import UNCHECKED
 from hw.shift_exp import ShiftExp
 from hw.stream import Core
 from hw.tree import MAX_LEAVES, TREE_STAGES, Tree, add, maximum
@@ -229,9 +230,8 @@ class _Fifo(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        # No address is read while it is written; synthesis need not provide for it.
         m.submodules.memory = ring = memory.Memory(
-            shape=self.shape, depth=self.depth, init=[], attrs={"no_rw_check": 1}
+            shape=self.shape, depth=self.depth, init=[], attrs=UNCHECKED
         )
         write, read = ring.write_port(), ring.read_port()
         head = Signal(self.shape, reset_less=True)

@@ -30,7 +30,7 @@ class Stop:
 class Run:
     """One start of the machine.
 
-    writes : before it;  dram : contents before it
+    writes : before it;  dram : contents before it;  start : what is written to start it
     answers : words of DRAM that answer in another way, by address;  closed : a channel that takes nothing
     wanted : contents at the end;  fixed : bytes first..end that must not change, where an error ends it
     stop : the error that ends it, if any
@@ -46,6 +46,7 @@ class Run:
     writes: Writes
     dram: bytes
     wanted: bytes | None = None
+    start: int = 1
     fixed: tuple[tuple[int, int], ...] = ()
     stop: Stop | None = None
     answers: dict[int, Answer] = field(default_factory=dict)

@@ -10,10 +10,13 @@ from typing import Any
 import numpy as np
 
 from emu.execute.memory import PORT
-from emu.isa import Load, Lookup, Space, Store, Unit, Wait
+from emu.isa import INSTRUCTION_BYTES, Load, Lookup, Space, Store, Unit, Wait
 from emu.machine import Machine
 from emu.program import Program, Region, Segment
+from hw.axi import bus_width
+from hw.control import CODE
 from hw.ports import BUS_ERROR
+from hw.sequencer import WATCHDOG_ERROR
 from sim.bus.case import Answer, Case, Run, Stop, Writes
 from sim.bus.design import MACHINE
 from sim.bus.material import Material, Place, encoded, random_material, touches
@@ -205,6 +208,37 @@ def resets(seed: int) -> Case:
     return Case(f"resets {seed}", seed, (*runs, whole), stalls(rng))
 
 
+def fetched(seed: int) -> Case:
+    """Programs that the machine fetches itself; words of them that answer with an error or not at all, and
+    resets meanwhile."""
+    rng, material = random.Random(seed), random_material(MACHINE, seed)
+    work = material.job
+    writes = tuple((int(at), int(word)) for at, word in work.writes[:-1])
+    again = (*material.again, (CODE, work.code_at))
+    runs = [material.fetched("at first", writes)]
+    answers: tuple[Answer, ...] = ("slverr", "decerr", "id")
+    for answer in rng.sample(answers, 2):
+        word, stop = _of_code(material, BUS_ERROR, rng)
+        runs.append(material.fetched(f"{answer} at {word:#x}", (), stop, answers={word: answer}))
+    after = rng.randrange(1000)
+    runs.append(replace(material.fetched(f"reset after {after}", ()), reset_after=after))
+    word, stop = _of_code(material, WATCHDOG_ERROR, rng)
+    silent: dict[int, Answer] = {word: "silent"}
+    runs.append(material.fetched(f"silence at {word:#x}", again, stop, answers=silent, stuck=True))
+    return Case(f"fetched {seed}", seed, (*runs, material.fetched("mended", ())), stalls(rng))
+
+
+def _of_code(material: Material, code: int, rng: random.Random) -> tuple[int, Stop]:
+    """A word of the instructions in DRAM, and the error of the machine that fetches it."""
+    places = []
+    for segment, k in enumerate(material.numbers):
+        for unit, queue in zip(Unit, material.program.segments[k].queues, strict=True):
+            places += [Stop(code, unit, segment, 0, index) for index in range(len(queue))]
+    number = rng.randrange(len(places))
+    word = INSTRUCTION_BYTES * number + rng.randrange(0, INSTRUCTION_BYTES, bus_width(MACHINE))
+    return material.job.code_at + word, places[number]
+
+
 def conflicts(seed: int) -> Case:
     """Two units at one port of a bank: the lower one is to blame. LOOKUP's matrix is another each time."""
     rng = random.Random(seed)
@@ -245,5 +279,6 @@ CASES: dict[str, Callable[[int], Case]] = {
     "silent": silent,
     "resets": resets,
     "conflicts": conflicts,
+    "fetched": fetched,
 }
 """By name."""

@@ -17,11 +17,11 @@ from emu.machine import PARAMETER_BYTES, SLOT_BYTES, Machine
 from emu.program import Program, Segment
 from emu.timing import simulate_program
 from hw.axi import bus_width
-from hw.control import PROGRAM_STRIDE, PROGRAMS, SEGMENTS
+from hw.control import FETCH, PROGRAM_STRIDE, PROGRAMS, SEGMENTS, START
 from sim.bus.case import Run, Stop, Writes
 from sim.bus.design import DEPTH
 from sim.random_program import random_program
-from sim.rtl.job import job
+from sim.rtl.job import Job, job, memory_writes, table_writes
 
 CHANNELS_USED = 300
 """Of a slot of row constants, by random programs."""
@@ -45,8 +45,31 @@ class Material:
 
     @cached_property
     def writes(self) -> Writes:
-        """What loads it, the start not included."""
-        return tuple((int(at), int(word)) for at, word in job(self.program, DEPTH).writes[:-1])
+        """What loads it, by the host alone, the start not included."""
+        segments = [self.program.segments[k] for k in self.numbers]
+        return (*table_writes(segments), *memory_writes(segments))
+
+    @cached_property
+    def job(self) -> Job:
+        """What loads it from DRAM."""
+        return job(self.program, DEPTH, len(self.dram))
+
+    @cached_property
+    def with_code(self) -> bytes:
+        """DRAM at first, the instructions behind it."""
+        return self.dram.tobytes() + self.code
+
+    @cached_property
+    def code(self) -> bytes:
+        """What stands behind DRAM's contents."""
+        return bytes(self.job.code_at - len(self.dram)) + self.job.code
+
+    def fetched(self, name: str, writes: Writes, stop: Stop | None = None, **changes: Any) -> Run:
+        """One that fetches its instructions, and comes to its end or to an error while it does."""
+        changes |= {"start": START | FETCH, "dram": self.with_code}
+        if stop:
+            return self.failing(name, writes, stop, **changes)
+        return replace(self.run(name, writes), wanted=self.wanted + self.code, **changes)
 
     @cached_property
     def again(self) -> Writes:

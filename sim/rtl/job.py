@@ -10,15 +10,18 @@ from numpy.typing import NDArray
 from emu.isa import INSTRUCTION_BYTES, Unit, Wait, encode
 from emu.program import Program, Segment
 from hw.control import (
+    CODE,
     CONTROL,
     CYCLES,
     ERROR,
     ERROR_INDEX,
     ERROR_ITERATION,
     ERROR_SEGMENT,
+    FETCH,
     PROGRAM_STRIDE,
     PROGRAMS,
     SEGMENTS,
+    START,
     STATUS,
     TABLE,
     TABLE_STRIDE,
@@ -36,21 +39,27 @@ READS = (
 """What is read once the machine has stopped."""
 
 MAX_SEGMENTS = 256
+ALIGNMENT = 4096
+"""Of the instructions in DRAM, a multiple of 32."""
 
 
 @dataclass(frozen=True)
 class Job:
     """What the host does for a program: writes [n, 2] of address and data, the last of which starts it.
 
+    code: the instructions, as in the program's file, which are to be in DRAM from `code_at` on.
     segments: numbers, in the program, of those in the machine's table, which has none without instructions.
     """
 
     writes: NDArray[np.uint32]
+    code: bytes
+    code_at: int
     segments: tuple[int, ...]
 
 
-def job(program: Program, depth: int) -> Job:
-    """The job of a program for program memories of `depth` instructions; InputError if it does not fit."""
+def job(program: Program, depth: int, used: int) -> Job:
+    """The job of a program for program memories of `depth` instructions, where DRAM holds something else
+    below `used`; InputError if it does not fit."""
     numbers = tuple(k for k, segment in enumerate(program.segments) if any(segment.queues))
     if not 1 <= len(numbers) <= MAX_SEGMENTS:
         raise InputError(
@@ -60,8 +69,14 @@ def job(program: Program, depth: int) -> Job:
     longest = longest_queue(program)
     if longest > depth:
         raise InputError(f"a queue has {longest} instructions, the program memory holds {depth}")
-    writes = [*_table(segments), *_memories(segments), (SEGMENTS, len(segments)), (CONTROL, 1)]
-    return Job(np.array(writes, np.uint32), numbers)
+    code = b"".join(encode(i) for segment in segments for queue in segment.queues for i in queue)
+    code_at = -(-used // ALIGNMENT) * ALIGNMENT
+    if code_at + len(code) > 2**32:
+        raise InputError(
+            f"DRAM would end at {code_at + len(code)} with the instructions, {2**32} is the limit"
+        )
+    writes = [*table_writes(segments), (CODE, code_at), (CONTROL, START | FETCH)]
+    return Job(np.array(writes, np.uint32), code, code_at, numbers)
 
 
 def longest_queue(program: Program) -> int:
@@ -69,8 +84,8 @@ def longest_queue(program: Program) -> int:
     return max(sum(len(segment.queues[unit]) for segment in program.segments) for unit in Unit)
 
 
-def _table(segments: list[Segment]) -> list[tuple[int, int]]:
-    """The queues stand one after the other in the program memories."""
+def table_writes(segments: list[Segment]) -> list[tuple[int, int]]:
+    """The segment table; the queues stand one after the other in the program memories."""
     first = [0] * len(Unit)
     writes = []
     for number, segment in enumerate(segments):
@@ -80,10 +95,11 @@ def _table(segments: list[Segment]) -> list[tuple[int, int]]:
             first[unit] += len(queue)
         place = TABLE + TABLE_STRIDE * number
         writes += [(place + 4 * k, word) for k, word in enumerate(words)]
-    return writes
+    return [*writes, (SEGMENTS, len(segments))]
 
 
-def _memories(segments: list[Segment]) -> list[tuple[int, int]]:
+def memory_writes(segments: list[Segment]) -> list[tuple[int, int]]:
+    """The program memories, for a host that fills them itself."""
     writes = []
     for unit in Unit:
         code = b"".join(encode(i) for segment in segments for i in segment.queues[unit])

@@ -53,7 +53,7 @@ def play(
     limit: int,
     on_cycle: Callable[[int], None] = lambda cycle: None,
 ) -> Played:
-    """Runs a job on memory contents; `probes` as `sim.rtl.probes` makes them.
+    """Runs a job on memory contents, its instructions behind them; `probes` as `sim.rtl.probes` makes them.
 
     The run is given up after `limit` cycles. `on_cycle` is called now and then. Raises SimulatorError if
     the simulator fails, KeyboardInterrupt if it was interrupted.
@@ -64,7 +64,9 @@ def play(
         (folder / "job").write_bytes(
             counts.tobytes() + job.writes.tobytes() + np.array(READS, np.uint32).tobytes()
         )
-        dram.tofile(folder / "dram")
+        with (folder / "dram").open("wb") as file:
+            dram.tofile(file)
+            file.write(bytes(job.code_at - len(dram)) + job.code)
         probes.tofile(folder / "probes")
         command = [
             str(simulator),
@@ -78,12 +80,15 @@ def play(
         found = np.fromfile(folder / "probes", RECORD)
         starts, ends = _trace(folder / "trace")
         (cycles,), (nanoseconds,) = printed["cycles"], printed["nanoseconds"]
+        left = np.fromfile(folder / "dram", np.uint8)
+        if left[job.code_at :].tobytes() != job.code:
+            printed["fault"].append("the instructions in DRAM have changed")
         return Played(
             cycles=int(cycles),
             starts=starts,
             ends=ends,
             registers=dict(zip(READS, map(int, printed["register"]), strict=False)),
-            dram=np.fromfile(folder / "dram", np.uint8),
+            dram=left[: len(dram)],
             states=found["state"],
             differences=_differences(folder / "differences", found),
             faults=tuple(printed["fault"]),

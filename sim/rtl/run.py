@@ -68,7 +68,7 @@ def compare_program(
     if the simulator cannot be built or fails.
     """
     depth = program_depth(program)
-    work = job(program, depth)
+    work = job(program, depth, len(dram))
     timeline = simulate_program(program)
     on_progress("emulating", 0, None)
     wanted = expected(program, dram)

@@ -71,7 +71,7 @@ class Controlled(wiring.Component):
     def __init__(self, machine: Machine, *, patience: int) -> None:
         self.machine = machine
         self.control = Control(machine, depth=DEPTH, segments=TABLE_DEPTH)
-        self.sequencer = Sequencer(depth=DEPTH, segments=TABLE_DEPTH)
+        self.sequencer = Sequencer(depth=DEPTH, segments=TABLE_DEPTH, width=8)
         self.watchdog = Watchdog(patience=patience)
         super().__init__(
             {
@@ -94,7 +94,7 @@ class Controlled(wiring.Component):
         m.d.comb += [
             control.quiet.eq(self.quiet),
             control.moved.eq(self.moved),
-            watchdog.running.eq(sequencer.running),
+            watchdog.running.eq(sequencer.running | sequencer.fetching),
             watchdog.busy.eq(sequencer.busy),
             watchdog.moved.eq(self.moved),
             sequencer.expired.eq(watchdog.expired),

@@ -12,7 +12,8 @@ from emu.isa import Unit, decode, encode
 from emu.machine import Machine
 from emu.program import Program
 from emu.timing import simulate_program
-from hw.sequencer import DESCRIPTOR_WORDS, Sequencer
+from hw.segment_table import DESCRIPTOR_WORDS
+from hw.sequencer import Sequencer
 from tests.emu.test_timing import programs
 from tests.hw.controlled import descriptors
 
@@ -22,7 +23,7 @@ Spans = list[list[tuple[int, int]]]
 
 def run(program: Program) -> tuple[Spans, int]:
     """Start and end of every instruction by unit, and the cycles in all, with units that only take time."""
-    dut = Sequencer(depth=DEPTH, segments=SEGMENTS)
+    dut = Sequencer(depth=DEPTH, segments=SEGMENTS, width=8)
     machine: Machine = program.machine
     spans: Spans = [[] for _ in Unit]
     total = 0

@@ -56,7 +56,7 @@ class Bench {
   private:
     static constexpr uint64_t kReset = 8;
     static constexpr uint64_t kPatience = 10'000'000;  // cycles in which the control registers must answer
-    static constexpr uint64_t kStart = 64;             // cycles in which the machine must start
+    static constexpr uint64_t kStart = 10'000'000;     // cycles in which the machine must fetch and start
     static constexpr uint64_t kSettle = 20'000;        // cycles
     static constexpr uint64_t kReport = 1 << 18;       // cycles between two reports of progress
 

@@ -25,23 +25,29 @@ SHORT = (
     "self.length.eq(Mux(ends, end[word:block], ~Const(1, block - word)) - here[word:block])",
 )
 FAULTS = {
-    "a wait is met at once": (Queue, "met.eq(now >= past + count)", "met.eq(1)"),
+    "a wait is met at once": (
+        Queue,
+        "_wait",
+        "met.eq(reached >= program.count.as_signed())",
+        "met.eq(1)",
+    ),
     "the bank that adds drains": (
         Accumulator,
+        "elaborate",
         "drained.eq(Mux(read.bank, even, odd))",
         "drained.eq(Mux(read.bank, odd, even))",
     ),
-    "a burst is a beat short": (Bursts, *SHORT),
+    "a burst is a beat short": (Bursts, "elaborate", *SHORT),
 }
 
 
-def plant(monkeypatch: pytest.MonkeyPatch, component: Any, old: str, new: str) -> None:
+def plant(monkeypatch: pytest.MonkeyPatch, component: Any, method: str, old: str, new: str) -> None:
     """Changes the source of how a component is built."""
-    source = textwrap.dedent(inspect.getsource(component.elaborate))
+    source = textwrap.dedent(inspect.getsource(getattr(component, method)))
     assert source.count(old) == 1
     names: dict[str, Any] = {}
     exec(source.replace(old, new), vars(sys.modules[component.__module__]), names)
-    monkeypatch.setattr(component, "elaborate", names["elaborate"])
+    monkeypatch.setattr(component, method, names[method])
 
 
 @pytest.mark.parametrize("fault", FAULTS)

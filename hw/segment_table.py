@@ -1,0 +1,77 @@
+"""The segments of a program, as its host describes them (docs/machine.md, section 9)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.hdl import Const, Module, Mux
+from amaranth.lib import data, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import bits_for
+
+from hw.queue import COUNT_BITS, INDEX_BITS, UNITS
+
+OWN, OF_QUEUE = 3, 3
+"""Words: base, base_step, repeat; then per unit first instruction, instructions, those no waits."""
+DESCRIPTOR_WORDS = OWN + OF_QUEUE * UNITS
+WORD_NUMBER_BITS = bits_for(DESCRIPTOR_WORDS - 1)
+SEGMENT_BITS = 8
+QUEUE = data.StructLayout({"first": INDEX_BITS, "length": INDEX_BITS, "total": INDEX_BITS})
+
+
+class Table(wiring.Component):
+    """Written word by word, read a segment at once.
+
+    Parameters
+    ----------
+    segments : that it holds, at most 256
+
+    Members
+    -------
+    write : In(1), write_segment, write_word, write_data : In(32), of which queues keep the low half
+    segment : In, whose description is shown: base, base_step, repeat : Out(32), queues : Out(QUEUE) by unit
+
+    Timing: shown in the same cycle.
+    """
+
+    def __init__(self, *, segments: int) -> None:
+        self.segments = segments
+        super().__init__(
+            {
+                "write": In(1),
+                "write_segment": In(SEGMENT_BITS),
+                "write_word": In(WORD_NUMBER_BITS),
+                "write_data": In(32),
+                "segment": In(SEGMENT_BITS),
+                "base": Out(32),
+                "base_step": Out(32),
+                "repeat": Out(COUNT_BITS),
+                "queues": Out(QUEUE).array(UNITS),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        chosen = Mux(self.write, Const(1, DESCRIPTOR_WORDS) << self.write_word, 0)
+        shown = []
+        for name, bits, words in (
+            ("own", 32, range(OWN)),
+            ("of_queues", INDEX_BITS, range(OWN, DESCRIPTOR_WORDS)),
+        ):
+            m.submodules[name] = memory = Memory(
+                shape=data.ArrayLayout(bits, len(words)), depth=self.segments, init=[]
+            )
+            write, read = memory.write_port(granularity=1), memory.read_port(domain="comb")
+            m.d.comb += [
+                write.addr.eq(self.write_segment),
+                write.en.eq(chosen[words.start : words.stop]),
+                *(write.data[k].eq(self.write_data) for k in range(len(words))),
+                read.addr.eq(self.segment),
+            ]
+            shown += [read.data[k] for k in range(len(words))]
+        m.d.comb += [self.base.eq(shown[0]), self.base_step.eq(shown[1]), self.repeat.eq(shown[2])]
+        for unit, queue in enumerate(self.queues):
+            first, length, total = shown[OWN + OF_QUEUE * unit :][:OF_QUEUE]
+            m.d.comb += [queue.first.eq(first), queue.length.eq(length), queue.total.eq(total)]
+        return m

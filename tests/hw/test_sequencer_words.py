@@ -1,0 +1,244 @@
+"""The sequencer against a model of it: words that are not all instructions, totals that may be false."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from amaranth.sim import Simulator
+
+from emu.isa import UNIT, Unit
+from emu.isa.encoding import OPCODES
+from hw.sequencer import Sequencer
+from tests.hw.sequencer_model import Cycle, Descriptor, Model, code_of, random_word
+
+DEPTH, SEGMENTS = 16, 4
+BASED = (Unit.LOAD, Unit.STORE)
+MOST = 400
+"""Cycles of a program: it may wait forever."""
+
+
+def wait(unit: int, n: int) -> int:
+    return 1 | unit << 32 | (n & 0xFFFFFFFF) << 64
+
+
+class Bench:
+    """Loads programs and holds every cycle against the model's."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.rng = rng
+        self.dut = Sequencer(depth=DEPTH, segments=SEGMENTS, width=8)
+        self.ended = 0
+
+    async def load(self, ctx: Any, memories: list[list[int]], segments: list[Descriptor]) -> None:
+        dut = self.dut
+        for number, segment in enumerate(segments):
+            for word, value in enumerate(segment.words()):
+                ctx.set(dut.describe, 1)
+                ctx.set(dut.describe_segment, number)
+                ctx.set(dut.describe_word, word)
+                ctx.set(dut.describe_data, value)
+                await ctx.tick()
+        ctx.set(dut.describe, 0)
+        for unit in Unit:
+            for address, word in enumerate(memories[unit]):
+                ctx.set(dut.write, 1)
+                ctx.set(dut.write_unit, int(unit))
+                ctx.set(dut.write_address, address)
+                ctx.set(dut.write_data, word)
+                await ctx.tick()
+        ctx.set(dut.write, 0)
+        ctx.set(dut.segments, len(segments))
+
+    def shown(self, ctx: Any, like: Cycle) -> Cycle:
+        """What the sequencer shows; instructions and bases where one is held."""
+        dut = self.dut
+        error: tuple[int, ...] = (ctx.get(dut.error),)
+        if error != (0,):
+            places = (dut.error_unit, dut.error_segment, dut.error_iteration, dut.error_index)
+            error += tuple(ctx.get(place) for place in places)
+        start = sum(ctx.get(dut.unit[unit].start) << unit for unit in Unit)
+        legal = [unit for unit in like.words if code_of(like.words[unit], unit) == 0]
+        words = {unit: ctx.get(dut.unit[unit].instruction) for unit in legal}
+        like.words = {unit: like.words[unit] for unit in legal}
+        like.bases = {unit: like.bases[unit] for unit in like.bases if unit in BASED}
+        bases = {unit: ctx.get(dut.unit[unit].base) for unit in like.bases}
+        return Cycle(ctx.get(dut.busy), ctx.get(dut.waiting), start, words, bases, error)
+
+    async def run(self, ctx: Any, memories: list[list[int]], segments: list[Descriptor]) -> Cycle:
+        """Runs a program to its end, to an error or for so many cycles; the last cycle."""
+        model, dut, last = Model(memories, segments), self.dut, Cycle()
+        await ctx.tick()  # as there always is between two programs
+        ctx.set(dut.start, 1)
+        await ctx.tick()
+        ctx.set(dut.start, 0)
+        eager = self.rng.integers(1, 9, len(Unit))
+        for _ in range(MOST):
+            if not model.running:
+                break
+            finishing = sum(int(self.rng.integers(8) < eager[unit]) << unit for unit in Unit)
+            for unit in Unit:
+                ctx.set(dut.unit[unit].finishing, finishing >> unit & 1)
+            last = model.cycle(finishing)
+            assert ctx.get(dut.running)
+            assert self.shown(ctx, last) == last
+            await ctx.tick()
+        self.ended += not model.running
+        if model.running:  # a reset of the machine, as far as it goes here
+            ctx.set(dut.expired, 1)
+            await ctx.tick()
+            ctx.set(dut.expired, 0)
+        assert not ctx.get(dut.running)
+        return last
+
+    def simulate(self, body: Any) -> None:
+        simulator = Simulator(self.dut)
+        simulator.add_clock(1e-8)
+        simulator.add_testbench(body)
+        simulator.run()
+
+
+def random_segments(rng: np.random.Generator, memories: list[list[int]], true: bool) -> list[Descriptor]:
+    """Segments of any part of the memories; totals that are true, or anything."""
+    found = []
+    for _ in range(rng.integers(1, SEGMENTS + 1)):
+        first, length, totals = [], [], []
+        for unit in Unit:
+            begin, end = sorted(int(k) for k in rng.integers(0, DEPTH + 1, 2))
+            first.append(begin % DEPTH)
+            length.append(min(end - begin, int(rng.integers(8))))
+            part = memories[unit][begin : begin + length[-1]]
+            held = sum(word & 0xFF != 1 for word in part)
+            totals.append(held if true else int(rng.choice([held, int(rng.integers(1 << 16)), 65535])))
+        base, step = (int(k) for k in rng.integers(0, 1 << 32, 2))
+        found.append(Descriptor(base, step, int(rng.integers(1, 6)), first, length, totals))
+    return found
+
+
+def random_wait(rng: np.random.Generator) -> int:
+    """One that is often met: some iterations back, of totals of any size."""
+    near = int(rng.integers(-4, 3))
+    far = -int(rng.integers(5)) * int(rng.choice([65535, 1 << 16, int(rng.integers(1 << 17))]))
+    return wait(int(rng.integers(len(Unit))), int(rng.choice([near, near, near + far, -(2**31)])))
+
+
+@pytest.mark.parametrize("true", [False, True])
+@pytest.mark.parametrize("seed", range(3))
+def test_equals_the_model(seed: int, true: bool) -> None:
+    rng = np.random.default_rng(seed)
+    bench = Bench(rng)
+    programs = 25
+
+    async def body(ctx: Any) -> None:
+        for _ in range(programs):
+            often = rng.random()
+            memories = [
+                [random_wait(rng) if rng.random() < often else random_word(unit, rng) for _ in range(DEPTH)]
+                for unit in Unit
+            ]
+            segments = random_segments(rng, memories, true)
+            await bench.load(ctx, memories, segments)
+            for _ in range(2):
+                await bench.run(ctx, memories, segments)
+
+    bench.simulate(body)
+    assert bench.ended > programs // 4
+
+
+def flawed(unit: Unit, rng: np.random.Generator) -> int:
+    """An instruction with a bit or a field that is not what it was."""
+    word = random_word(unit, rng) if rng.random() < 0.8 else random_wait(rng)
+    match rng.integers(4):
+        case 0:
+            return word ^ 1 << int(rng.integers(256))
+        case 1:
+            return word & ~(0xFFFF << 16 * int(rng.integers(1, 16)))
+        case 2:  # two things wrong
+            return word ^ 1 << int(rng.integers(8)) ^ 1 << int(rng.integers(8, 256))
+        case _:
+            return word & ~0xFF | int(rng.integers(13))
+
+
+@pytest.mark.parametrize("unit", Unit)
+def test_says_what_is_wrong_with_an_instruction(unit: Unit) -> None:
+    rng = np.random.default_rng(int(unit))
+    bench = Bench(rng)
+    found = []
+
+    async def body(ctx: Any) -> None:
+        for _ in range(100):
+            place = int(rng.integers(DEPTH))
+            memories = [[random_word(one, rng) for _ in range(DEPTH)] for one in Unit]
+            memories[unit][place] = flawed(unit, rng)
+            first, length = [0] * len(Unit), [0] * len(Unit)
+            first[unit], length[unit] = place, 1
+            one = Descriptor(0, 0, 1, first, length, length)
+            await bench.load(ctx, [row if k == unit else [] for k, row in enumerate(memories)], [one])
+            last = await bench.run(ctx, memories, [one])
+            found.append(last.error[0])
+
+    bench.simulate(body)
+    assert {0, 1, 2} == set(found)
+
+
+def test_every_bit_and_every_bound_of_every_instruction() -> None:
+    """From words that are legal: with one bit more, and with every field just out of its range."""
+    rng = np.random.default_rng(0)
+    bench = Bench(rng)
+
+    async def body(ctx: Any) -> None:
+        for opcode, (kind, fields) in OPCODES.items():
+            unit = UNIT.get(kind, Unit.GELU)
+            word = random_wait(rng) if opcode == 1 else 0
+            while word & 0xFF != opcode:
+                word = random_word(unit, rng)
+            words = [word ^ 1 << bit for bit in range(8, 256)]
+            for f in fields:
+                low = 32 * f.word + f.shift
+                ones = (1 << f.bits) - 1
+                outside = (f.low // f.scale - 1, f.high // f.scale + 1)
+                words += [word & ~(ones << low) | (value & ones) << low for value in outside]
+            for at in range(0, len(words), DEPTH):
+                part = words[at : at + DEPTH]
+                memories = [part if k == unit else [] for k in Unit]
+                length = [int(k == unit) for k in Unit]
+                parts = [Descriptor(0, 0, 1, [k] * len(Unit), length, length) for k in range(len(part))]
+                await bench.load(ctx, memories, parts[:1])
+                for number, one in enumerate(parts):
+                    await bench.load(ctx, [[]] * len(Unit), [one])
+                    last = await bench.run(ctx, memories, [one])
+                    assert last.error[0] in (code_of(part[number], unit), 2 * (opcode == 1))
+
+    bench.simulate(body)
+
+
+def test_the_lowest_unit_and_the_word_come_first() -> None:
+    """Errors in one cycle, one of them a WAIT that could not be met in the last iteration."""
+    bench = Bench(np.random.default_rng(0))
+    memories = [
+        [],
+        [wait(1, 1), wait(0, 1)],
+        [wait(7, 70000), 1],
+        [1 << 8 | 1, 13],
+        [random_word(Unit.LAYERNORM, bench.rng), wait(6, 1 << 16)],
+        [2, wait(6, 2**31 - 1)],
+        [random_word(Unit.ELEMENTWISE, bench.rng), wait(6, 1)],
+    ]
+    length = [len(memory) for memory in memories]
+    expected = [(2, 2), (2, 3), (1, 5)]
+
+    async def body(ctx: Any) -> None:
+        await bench.load(ctx, memories, [])
+        for code, unit in expected:
+            one = Descriptor(0, 0, 3, [0] * 7, [n * (k >= unit) for k, n in enumerate(length)], [1] * 7)
+            await bench.load(ctx, [[]] * 7, [one])
+            assert (await bench.run(ctx, memories, [one])).error == (code, unit, 0, 0, 0)
+        one = Descriptor(0, 0, 3, [0] * 7, [0, 2, 0, 0, 0, 0, 1], [0, 1, 1, 1, 1, 1, 1])
+        await bench.load(ctx, [[]] * 7, [one])
+        bench.rng = np.random.default_rng(1)
+        memories[1][0] = wait(6, 1)
+        await bench.load(ctx, memories, [one])
+        assert (await bench.run(ctx, memories, [one])).error == (2, 1, 0, 0, 1)
+
+    bench.simulate(body)
