@@ -23,7 +23,7 @@ class Beats(wiring.Component):
 
     Members
     -------
-    transfer : In(TRANSFER), held from `start` on
+    transfer : In(TRANSFER), origins in the cycle of `start`, the rest from the next one on
     start : In(1), the next cycle shows the first word
     next : In(1), go on to the one after it
     valid : Out(1), a word is shown

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from amaranth.hdl import Cat, Module, Signal, Value
-from amaranth.lib import data, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from emu.isa import INSTRUCTION_BYTES
@@ -16,6 +16,7 @@ from hw.instruction import INSTRUCTION_BITS, WORD_BITS
 from hw.lite import Lite
 from hw.queue import COUNT_BITS, INDEX_BITS, UNITS
 from hw.segment_table import DESCRIPTOR_WORDS, SEGMENT_BITS, WORD_NUMBER_BITS
+from hw.sequencer import ERROR as SEQUENCER_ERROR
 from hw.sequencer import Sequencer
 
 ADDRESS_BITS = 23
@@ -39,10 +40,6 @@ START, FETCH = 1, 2
 RUNNING, DONE, FAILED = 1, 2, 4
 """Bits of STATUS."""
 
-ERRORS = data.StructLayout(
-    {"code": 8, "unit": 3, "segment": SEGMENT_BITS, "iteration": COUNT_BITS, "index": INDEX_BITS}
-)
-
 
 class Control(wiring.Component):
     """AXI4-Lite on one side, the sequencer on the other.
@@ -57,7 +54,7 @@ class Control(wiring.Component):
     bus : In(lite_bus(23))
     write, write_unit, write_address, write_data, describe, describe_segment, describe_word,
         describe_data, segments, start, fetch, code : Out, registers
-    running, fetching, busy, waiting, error, error_unit, error_segment, error_iteration, error_index : In
+    running, idle, busy, waiting, error, error_unit, error_segment, error_iteration, error_index : In
         These and the ones before are the sequencer's members of the same names; `attach` connects them.
     quiet : In(1), no engine has anything left to take from the bus or to give it
     moved : In(1), bytes cross the memory port
@@ -88,7 +85,7 @@ class Control(wiring.Component):
                 "fetch": Out(1),
                 "code": Out(WORD_BITS),
                 "running": In(1),
-                "fetching": In(1),
+                "idle": In(1),
                 "busy": In(UNITS),
                 "waiting": In(UNITS),
                 "error": In(8),
@@ -113,8 +110,8 @@ class Control(wiring.Component):
             counters.waiting.eq(self.waiting),
             counters.moved.eq(self.moved),
         ]
-        active, done, error = Signal(), Signal(), Signal(ERRORS)
-        with m.If(active & ~self.start & ~self.running & ~self.fetching & self.quiet):
+        active, done, error = Signal(), Signal(), Signal(SEQUENCER_ERROR)
+        with m.If(active & ~self.start & self.idle & self.quiet):
             m.d.sync += [active.eq(0), done.eq(error.code == 0)]
         with m.If(self.error != 0):
             m.d.sync += [

@@ -212,6 +212,9 @@ class Elementwise(wiring.Component):
         residual, lookup = self.residual, self.lookup
         for engine in self.engines:
             m.submodules[engine.kind.__name__.lower()] = engine
+            # Its ports are used some cycles after the instruction came, if at all.
+            own = Signal(name=engine.kind.__name__.lower())
+            m.d.sync += own.eq(is_kind(self.port.instruction, engine.kind))
             m.d.comb += [
                 engine.port.instruction.eq(self.port.instruction),
                 engine.port.start.eq(self.port.start),
@@ -220,9 +223,8 @@ class Elementwise(wiring.Component):
                 engine.read0.error.eq(self.read0.error),
                 engine.write.error.eq(self.write.error),
             ]
-            with m.If(is_kind(self.port.instruction, engine.kind)):
+            with m.If(own):
                 m.d.comb += [
-                    self.port.finishing.eq(engine.port.finishing),
                     self.port.error.eq(engine.port.error),
                     self.read0.address.eq(engine.read0.address),
                     self.read0.enable.eq(engine.read0.enable),
@@ -231,7 +233,11 @@ class Elementwise(wiring.Component):
                     self.write.mask.eq(engine.write.mask),
                     self.write.data.eq(engine.write.data),
                 ]
-        m.d.comb += [self.param_index.eq(residual.param_index), residual.param.eq(self.param)]
+        m.d.comb += [
+            self.port.finishing.eq(Cat(engine.port.finishing for engine in self.engines).any()),
+            self.param_index.eq(residual.param_index),
+            residual.param.eq(self.param),
+        ]
         wiring.connect(m, residual.read1, wiring.flipped(self.read1))
         wiring.connect(m, wiring.flipped(self.table), lookup.table)
         return m

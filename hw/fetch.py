@@ -38,7 +38,8 @@ class Fetch(wiring.Component):
         and how long it is, combinationally
     instruction : Out(256), begin : Out(1), finishing : In(1), to LOAD's engine, as of `hw.sequencer.PORT`
     memory : In(write_port(chip_shape(width))), what that engine loads
-    write : Out(1), write_unit, write_address, write_data : Out, an instruction for a program memory
+    write : Out(1), write_unit, write_address, write_data : Out, an instruction for a program memory,
+        registers
     running : Out(1), from the cycle after `start` on;  finished : Out(1), in the last such cycle
     index : Out, in its queue, of the instruction that comes next
     error : Out(ERROR_BITS), ADDRESS_ERROR where a queue does not fit into its program memory
@@ -124,8 +125,8 @@ class Fetch(wiring.Component):
         held = Signal(INSTRUCTION_BITS - bits)
         number = port.address[exact_log2(bits // 8) : exact_log2(INSTRUCTION_BYTES)]
         whole = port.enable.any() & (number == count - 1)
-        m.d.comb += [
-            self.write.eq(whole),
+        m.d.sync += [
+            self.write.eq(whole & ~self.stop),
             self.write_unit.eq(self.unit),
             self.write_address.eq(self.first + self.index),
             self.write_data.eq(Cat(held, word)),

@@ -16,7 +16,7 @@ from hw.lanes import rotated, touched
 from hw.ports import BUS_ERROR, write_port
 from hw.requests import Requests
 from hw.sequencer import PORT
-from hw.transfer import chip_shape, log2, ones, transfer
+from hw.transfer import chip_shape, log2, ones, shown
 
 
 class LoadEngine(wiring.Component):
@@ -66,11 +66,10 @@ class LoadEngine(wiring.Component):
         m.submodules.beats = ResetInserter(self.stop)(beats)
         wiring.connect(m, requests.channel, wiring.flipped(self.bus.ar))
         answer = self.bus.r
+        transfer = shown(m, self.port.instruction, self.port.base)
         for part in (requests, beats):
-            m.d.comb += [
-                part.transfer.eq(transfer(self.port.instruction, self.port.base)),
-                part.start.eq(self.port.start),
-            ]
+            m.d.comb += [part.transfer.eq(transfer), part.start.eq(self.port.start)]
+        m.d.sync += self.space.eq(field(self.port.instruction, Load, "space"))
         m.d.comb += [
             requests.stop.eq(self.stop),
             requests.answered.eq(answer.valid & answer.last),
@@ -78,7 +77,6 @@ class LoadEngine(wiring.Component):
             answer.ready.eq(1),
             self.moved.eq(answer.valid),
             self.quiet.eq(requests.owed == 0),
-            self.space.eq(field(self.port.instruction, Load, "space")),
         ]
 
         # A word, as it came, and what becomes of it.

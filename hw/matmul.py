@@ -13,7 +13,7 @@ from amaranth.utils import exact_log2
 
 from emu.isa import Layout, Matmul
 from emu.machine import Machine
-from hw.instruction import ILLEGAL_FIELD, field
+from hw.instruction import ILLEGAL_FIELD, INSTRUCTION_BITS, field
 from hw.matmul_operands import Constants, XReader, YReader
 from hw.parameter_memory import INDEX_BITS, PARAMETER_BITS
 from hw.ports import LINE_BYTES, Shape, write_port
@@ -45,6 +45,7 @@ class MatmulEngine(wiring.Component):
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
+        self.held = Signal(INSTRUCTION_BITS)  # from its second cycle on, as in `RowEngine`
         self.array, self.requantizer = make_unit("mac_array", machine), make_unit("requantize", machine)
         streams = self.array.core.input_shapes
         self.x_reader, self.y_reader = XReader(machine, streams["x"]), YReader(machine, streams["y"])
@@ -64,11 +65,12 @@ class MatmulEngine(wiring.Component):
         )
 
     def field(self, name: str) -> Any:
-        return field(self.port.instruction, Matmul, name)
+        return field(self.held, Matmul, name)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         machine = self.machine
+        m.d.sync += self.held.eq(self.port.instruction)
         age = Signal(range(COMMAND + 2))
         with m.If(self.port.start):
             m.d.sync += age.eq(1)
@@ -95,7 +97,7 @@ class MatmulEngine(wiring.Component):
         m.submodules.constants_reader = constants = self.constants_reader
         for reader in (x, y, constants):
             m.d.comb += [
-                reader.instruction.eq(self.port.instruction),
+                reader.instruction.eq(self.held),
                 reader.launch.eq(launch),
                 reader.outer.eq(outer),
                 reader.inner.eq(inner),
@@ -112,7 +114,7 @@ class MatmulEngine(wiring.Component):
         wiring.connect(m, array.o, requantizer.i)
         command = array.command.payload
         m.d.comb += [
-            self.param_index.eq(self.field("param")),
+            self.param_index.eq(field(self.port.instruction, Matmul, "param")),
             constants.param.eq(self.param),
             constants.param_here.eq(age >= COMMAND),
             array.command.valid.eq(age == COMMAND),

@@ -36,6 +36,7 @@ class ProgramMemory(wiring.Component):
     write : In(1), write_address, write_data : In(256), write_code : In(2), 0 or what is wrong with it
     enable : In(1), address : In
     instruction : Out(256), a cycle later, but for a WAIT's fields;  awaited, count : Out, these
+    waits : Out(1), it is a WAIT
     code : Out(2), as it was written
     """
 
@@ -51,6 +52,7 @@ class ProgramMemory(wiring.Component):
                 "enable": In(1),
                 "address": In(address),
                 "instruction": Out(INSTRUCTION_BITS),
+                "waits": Out(1),
                 "awaited": Out(AWAITED_BITS),
                 "count": Out(WORD_BITS),
                 "code": Out(CODE_BITS),
@@ -66,20 +68,21 @@ class ProgramMemory(wiring.Component):
         place = WAIT_WORDS[1] if WAIT_WORDS[1] in whole else whole[-1]
         places = [k for k in range(INSTRUCTION_BITS) if kept >> k & 1]
         m.submodules.memory = memory = Memory(
-            shape=unsigned(len(places) + CODE_BITS), depth=self.depth, init=[], attrs=UNCHECKED
+            shape=unsigned(len(places) + 1 + CODE_BITS), depth=self.depth, init=[], attrs=UNCHECKED
         )
         write, read = memory.write_port(), memory.read_port()
         data = Signal(INSTRUCTION_BITS)
+        waits = is_kind(self.write_data, Wait)
         m.d.comb += [
             data.eq(self.write_data),
             write.en.eq(self.write),
             write.addr.eq(self.write_address),
-            write.data.eq(Cat(*(data[k] for k in places), self.write_code)),
+            write.data.eq(Cat(*(data[k] for k in places), waits, self.write_code)),
             read.en.eq(self.enable),
             read.addr.eq(self.address),
         ]
         if place != WAIT_WORDS[1]:
-            with m.If(is_kind(self.write_data, Wait)):
+            with m.If(waits):
                 m.d.comb += data.word_select(place, WORD_BITS).eq(
                     self.write_data.word_select(WAIT_WORDS[1], WORD_BITS)
                 )
@@ -90,6 +93,7 @@ class ProgramMemory(wiring.Component):
             self.instruction.eq(Cat(bits)),
             self.awaited.eq(Cat(bits[low : low + AWAITED_BITS])),
             self.count.eq(Cat(bits[WORD_BITS * place : WORD_BITS * (place + 1)])),
+            self.waits.eq(read.data[-CODE_BITS - 1]),
             self.code.eq(read.data[-CODE_BITS:]),
         ]
         return m

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Array, Module, Mux, Signal, signed
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from emu.isa import Unit, Wait
-from hw.instruction import ILLEGAL_FIELD, INSTRUCTION_BITS, is_kind
+from emu.isa import Unit
+from hw.instruction import INSTRUCTION_BITS
 from hw.program_memory import CODE_BITS, ProgramMemory
 
 UNITS = len(Unit)
@@ -20,12 +20,16 @@ SEGMENT = data.StructLayout(
     {
         "first": INDEX_BITS,
         "length": INDEX_BITS,
+        "none": 1,
+        "one": 1,
         "repeat": COUNT_BITS,
+        "once": 1,
         "base": 32,
         "base_step": 32,
     }
 )
-"""What a queue has to know of a segment that is next."""
+"""What a queue has to know of a segment that is next. none, one : it has so many instructions;  once : it
+is not repeated."""
 
 
 class Queue(wiring.Component):
@@ -44,7 +48,7 @@ class Queue(wiring.Component):
     totals_left : In, the same, one less where the unit completes one in this cycle
     stop : In(1), no further instruction begins
     completed : In(1) by unit, an instruction that is no WAIT is in its last cycle
-    instruction : Out(256), start : Out(1), high in an instruction's first cycle; held until the last
+    instruction : Out(256), held until the last cycle;  start : Out(1), the first of one that is legal
     finishing : In(1), the unit is in the last cycle of its instruction
     busy : Out(1), an instruction that is no WAIT is held;  waiting : Out(1), a WAIT is
     completes : Out(1), this unit's `completed`
@@ -52,6 +56,7 @@ class Queue(wiring.Component):
     base : Out(32), the base register, of a unit that has one
     index : Out, of the instruction held;  left : Out, iterations that are not complete
     error : Out(2), 0 or a code of section 8, in the first cycle
+    never : Out(1), a WAIT that is not met in the last iteration is in its first cycle
 
     Timing: an instruction that ends in cycle t is followed by the next in cycle t + 1, whatever that is;
     a WAIT takes one cycle, or until the cycle before the count is visible.
@@ -84,6 +89,7 @@ class Queue(wiring.Component):
                 "index": Out(INDEX_BITS),
                 "left": Out(COUNT_BITS),
                 "error": Out(CODE_BITS),
+                "never": Out(1),
             }
         )
 
@@ -92,7 +98,7 @@ class Queue(wiring.Component):
         m.submodules.program = program = ProgramMemory(unit=self.unit, depth=self.depth)
         valid, fresh = Signal(), Signal()
         met, done, ends = Signal(), Signal(), Signal()
-        waits = is_kind(self.instruction, Wait)
+        waits = program.waits
         first, length = Signal(INDEX_BITS), Signal(INDEX_BITS)
         # Of the instruction held: whether it is its iteration's last, and where the next one is.
         last, ahead = Signal(), Signal(INDEX_BITS)
@@ -103,7 +109,7 @@ class Queue(wiring.Component):
             program.write_data.eq(self.write_data),
             program.write_code.eq(self.write_code),
             self.instruction.eq(program.instruction),
-            self.start.eq(fresh & ~waits),
+            self.start.eq(fresh & ~waits & (program.code == 0)),
             done.eq(valid & Mux(waits, met, self.finishing)),
             ends.eq(done & last),
             self.busy.eq(valid & ~waits),
@@ -116,13 +122,13 @@ class Queue(wiring.Component):
         index = Mux(last, 0, self.index + 1)
         m.d.sync += fresh.eq(0)
         with m.If(self.begin):
-            one, begun = self.segment.length == 1, self.segment.length != 0
+            one, begun = self.segment.one, ~self.segment.none
             m.d.sync += [
                 first.eq(self.segment.first),
                 length.eq(self.segment.length),
                 last.eq(one),
                 ahead.eq(self.segment.first + ~one),
-                final.eq(self.segment.repeat == 1),
+                final.eq(self.segment.once),
                 self.left.eq(self.segment.repeat),
                 valid.eq(begun),
                 fresh.eq(begun),
@@ -145,10 +151,9 @@ class Queue(wiring.Component):
             self._base(m, ends)
         self._wait(m, met, ends, program)
         too_many = Array(self.totals)[program.awaited] < program.count.as_signed()
+        m.d.comb += self.never.eq(fresh & waits & too_many)
         with m.If(fresh):
-            m.d.comb += self.error.eq(
-                Mux((program.code == 0) & waits & too_many, ILLEGAL_FIELD, program.code)
-            )
+            m.d.comb += self.error.eq(program.code)
         return m
 
     def _base(self, m: Module, ends: Signal) -> None:
@@ -159,14 +164,21 @@ class Queue(wiring.Component):
             m.d.sync += self.base.eq(self.base + step)
 
     def _wait(self, m: Module, met: Signal, ends: Signal, program: ProgramMemory) -> None:
-        """Whether a WAIT is met: of every unit, what it has completed, less what it had at the end of the
-        iterations before this queue's."""
-        beyond = Array(Signal(signed(COUNT_BITS + 1), name=f"beyond{k}") for k in range(UNITS))
+        """Whether a WAIT is met: how much every unit has completed, less what it had at the end of the
+        iterations before this queue's, and one more, is above the count.
+
+        The count comes late, out of the program memory. So it is compared for all units, of which one is
+        then chosen, and a single chain of carries adds what completes in this cycle and compares.
+        """
+        count = program.count.as_signed()
+        reached = []
         for k, total_left in enumerate(self.totals_left):
+            beyond, completed = Signal(signed(COUNT_BITS + 2), name=f"beyond{k}"), self.completed[k]
             with m.If(self.begin):
-                m.d.sync += beyond[k].eq(0)
+                m.d.sync += beyond.eq(1)
             with m.Else():
-                m.d.sync += beyond[k].eq(beyond[k] - Mux(ends, total_left, -self.completed[k]))
-        completed = self.completed.bit_select(program.awaited, 1)
-        reached = beyond[program.awaited] + completed
-        m.d.comb += met.eq(reached >= program.count.as_signed())
+                m.d.sync += beyond.eq(beyond - Mux(ends, total_left, -completed))
+            # Twice (beyond - count - 1 + completed), of which the sign counts.
+            difference = Cat(completed, beyond).as_signed() + Cat(completed, ~count).as_signed()
+            reached.append(difference >= 0)
+        m.d.comb += met.eq(Array(reached)[program.awaited])

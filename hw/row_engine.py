@@ -13,7 +13,7 @@ from amaranth.lib.wiring import In, Out
 
 from emu.isa import Instruction
 from emu.machine import Machine
-from hw.instruction import ILLEGAL_FIELD, field, is_kind
+from hw.instruction import ILLEGAL_FIELD, INSTRUCTION_BITS, field, is_kind
 from hw.parameter_memory import INDEX_BITS, PARAMETER_BITS
 from hw.ports import LINE_BYTES, Shape, read_port, write_port
 from hw.rows import RowReader, RowWriter
@@ -78,6 +78,8 @@ class RowEngine(wiring.Component):
         self, machine: Machine, kind: type[Instruction], unit: Any, lanes: int, **members: Any
     ) -> None:
         self.machine, self.kind, self.unit, self.lanes = machine, kind, unit, lanes
+        # The instruction comes out of a block memory, late; here it is from its second cycle on.
+        self.held = Signal(INSTRUCTION_BITS)
         shapes = map(self.source_shape, self.operands)
         reads = {f"read{k}": Out(read_port(shape)) for k, shape in enumerate(shapes)}
         param = {"param_index": Out(INDEX_BITS), "param": In(PARAMETER_BITS)} if self.has_param else {}
@@ -151,7 +153,7 @@ class RowEngine(wiring.Component):
         ]
 
     def field(self, name: str) -> Any:
-        return field(self.port.instruction, self.kind, name)
+        return field(self.held, self.kind, name)
 
     def parameter(self, byte: int, bits: int) -> Any:
         """Bits of the parameter word, from a byte on."""
@@ -160,6 +162,7 @@ class RowEngine(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         m.submodules.unit = self.unit
+        m.d.sync += self.held.eq(self.port.instruction)
         # 0 while idle, else the cycle of the instruction, up to the one after COMMAND.
         self.age = age = Signal(range(COMMAND + 2))
         with m.If(self.port.start & is_kind(self.port.instruction, self.kind)):
@@ -174,7 +177,7 @@ class RowEngine(wiring.Component):
         m.d.comb += self.unit.command.valid.eq(age == COMMAND)
         self.command(m, self.unit.command.payload)
         if self.has_param:
-            m.d.comb += self.param_index.eq(self.field("param"))
+            m.d.comb += self.param_index.eq(field(self.port.instruction, self.kind, "param"))
         faults = [self.field(name)[:4] != 0 for name in self.matrices] + self.faults()
         late_faults = self.parameter_faults()
         illegal = Cat(faults).any() & (age == LAUNCH) | Cat(late_faults).any() & (age == COMMAND)

@@ -10,13 +10,19 @@ from amaranth.lib.wiring import In, Out
 
 from emu.isa import Unit
 from hw.fetch import Fetch
-from hw.instruction import INSTRUCTION_BITS, illegal
+from hw.instruction import ILLEGAL_FIELD, INSTRUCTION_BITS, illegal
 from hw.ports import ADDRESS_BITS, write_port
 from hw.queue import COUNT_BITS, INDEX_BITS, UNITS, Queue
 from hw.segment_table import SEGMENT_BITS, WORD_NUMBER_BITS, Table
 from hw.transfer import chip_shape
 
 WATCHDOG_ERROR = 6
+ERROR_LATENCY = 2
+"""Cycles from an error to the one in which it is told, and the units stop."""
+ERROR = data.StructLayout(
+    {"code": 8, "unit": 3, "segment": SEGMENT_BITS, "iteration": COUNT_BITS, "index": INDEX_BITS}
+)
+"""What went wrong, and where."""
 WRITE = data.StructLayout(
     {"write": 1, "write_unit": 3, "write_address": INDEX_BITS, "write_data": INSTRUCTION_BITS}
 )
@@ -57,7 +63,9 @@ class Sequencer(wiring.Component):
     busy, waiting : Out(1) per unit, it holds an instruction that is no WAIT, or one that is
     expired : In(1), the watchdog's error, given to the lowest unit that holds an instruction, or to the
         one whose instructions are fetched
-    error : Out(8), error_unit, error_segment, error_iteration, error_index : Out, in the cycle of an error
+    idle : Out(1), it neither runs nor fetches, nor can an error come any more
+    error : Out(8), error_unit, error_segment, error_iteration, error_index : Out, ERROR_LATENCY cycles
+        after the first error, when the units are stopped; 0 in all others
     """
 
     def __init__(self, *, depth: int, segments: int, width: int) -> None:
@@ -83,6 +91,7 @@ class Sequencer(wiring.Component):
                 "fetching": Out(1),
                 "running": Out(1),
                 "finished": Out(1),
+                "idle": Out(1),
                 "busy": Out(UNITS),
                 "waiting": Out(UNITS),
                 "expired": In(1),
@@ -139,8 +148,11 @@ class Sequencer(wiring.Component):
                 queue.segment.base.eq(table.base),
                 queue.segment.base_step.eq(table.base_step),
                 queue.segment.repeat.eq(table.repeat),
+                queue.segment.once.eq(table.once),
                 queue.segment.first.eq(described.first),
                 queue.segment.length.eq(described.length),
+                queue.segment.none.eq(described.none),
+                queue.segment.one.eq(described.one),
                 *(to.eq(total) for to, total in zip(queue.totals, totals, strict=True)),
                 *(to.eq(less) for to, less in zip(queue.totals_left, totals_left, strict=True)),
                 port.instruction.eq(queue.instruction),
@@ -195,29 +207,70 @@ class Sequencer(wiring.Component):
     def _errors(
         self, m: Module, queues: list[Queue], following: Signal, repeat: Signal, fetch: Fetch
     ) -> None:
-        """The lowest unit's error, or what went wrong with fetching."""
-        left = Signal(COUNT_BITS)
-        m.d.comb += [self.error_segment.eq(following - 1), self.error_iteration.eq(repeat - left)]
+        """The first error: of those in one cycle what went wrong with fetching, or the lowest unit's.
+
+        Errors come late in a cycle, and what stops the machine goes everywhere: so there are registers
+        before the choice and behind it.
+        """
+        at = [("following", following), ("repeat", repeat)]
+        at += [("segment", fetch.segment), ("unit", fetch.unit), ("index", fetch.index)]
+        before = {name: Signal.like(value, name=f"{name}_before") for name, value in at}
+        m.d.sync += [before[name].eq(value) for name, value in at]
+        found = Signal(ERROR)
+        m.d.comb += found.segment.eq(before["following"] - 1)
         for k, queue in reversed(list(enumerate(queues))):
             expired = Mux(self.expired & (queue.busy | queue.waiting), WATCHDOG_ERROR, 0)
-            code = Mux(
-                queue.error != 0, queue.error, Mux(self.unit[k].error != 0, self.unit[k].error, expired)
-            )
-            with m.If(self.running & (code != 0)):
-                m.d.comb += [
-                    self.error.eq(code),
-                    self.error_unit.eq(k),
-                    left.eq(queue.left),
-                    self.error_index.eq(queue.index),
-                ]
-        load = self.unit[Unit.LOAD]
-        expired = Mux(self.expired, WATCHDOG_ERROR, 0)
-        code = Mux(fetch.error != 0, fetch.error, Mux(load.error != 0, load.error, expired))
-        with m.If(fetch.running & (code != 0)):
-            m.d.comb += [
-                self.error.eq(code),
-                self.error_unit.eq(fetch.unit),
-                self.error_segment.eq(fetch.segment),
-                self.error_iteration.eq(0),
-                self.error_index.eq(fetch.index),
+            code = Signal(8, name=f"code{k}")
+            index, left = Signal(INDEX_BITS, name=f"index{k}"), Signal(COUNT_BITS, name=f"left{k}")
+            never = Signal(name=f"never{k}")
+            m.d.sync += [
+                never.eq(self.running & queue.never & (queue.error == 0)),
+                code.eq(Mux(self.running, _first(queue.error, self.unit[k].error, expired), 0)),
+                index.eq(queue.index),
+                left.eq(queue.left),
             ]
+            with m.If(never | (code != 0)):
+                iteration = before["repeat"] - left
+                m.d.comb += [
+                    found.code.eq(Mux(never, ILLEGAL_FIELD, code)),
+                    found.unit.eq(k),
+                    found.iteration.eq(iteration),
+                    found.index.eq(index),
+                ]
+        code = Signal(8, name="fetch_code")
+        expired = Mux(self.expired, WATCHDOG_ERROR, 0)
+        load_error = self.unit[Unit.LOAD].error
+        m.d.sync += code.eq(Mux(fetch.running, _first(fetch.error, load_error, expired), 0))
+        with m.If(code != 0):
+            m.d.comb += [
+                found.code.eq(code),
+                found.unit.eq(before["unit"]),
+                found.segment.eq(before["segment"]),
+                found.iteration.eq(0),
+                found.index.eq(before["index"]),
+            ]
+        failed, begun = Signal(), Signal()
+        error = Signal(ERROR)
+        m.d.comb += begun.eq(self.start & self.idle)
+        m.d.sync += [error.eq(found), error.code.eq(Mux(failed, 0, found.code))]
+        with m.If(begun):
+            m.d.sync += failed.eq(0)
+        with m.Elif(found.code != 0):
+            m.d.sync += failed.eq(1)
+        m.d.comb += [
+            self.error.eq(error.code),
+            self.error_unit.eq(error.unit),
+            self.error_segment.eq(error.segment),
+            self.error_iteration.eq(error.iteration),
+            self.error_index.eq(error.index),
+        ]
+        active = self.running | self.fetching
+        late = Signal(ERROR_LATENCY)
+        m.d.sync += late.eq(Cat(active, late[:-1]))
+        m.d.comb += self.idle.eq(~active & ~late.any())
+
+
+def _first(*codes: Any) -> Any:
+    """The first that is not 0."""
+    code, *others = codes
+    return Mux(code != 0, code, _first(*others)) if others else code

@@ -16,7 +16,7 @@ from hw.lanes import rotated, touched
 from hw.ports import BUS_ERROR, READ_LATENCY, read_port
 from hw.requests import OWED_BITS, Requests
 from hw.sequencer import PORT
-from hw.transfer import chip_shape, log2, ones, transfer
+from hw.transfer import chip_shape, log2, ones, shown
 
 AHEAD = 2 + READ_LATENCY
 """Words read and not yet taken: enough for one per cycle."""
@@ -71,9 +71,10 @@ class StoreEngine(wiring.Component):
         busy = Signal()
         # Bursts asked for, less those whose last word the bus has taken.
         unfilled = Signal(OWED_BITS)
-        filled = self._words(m, self.stop | stopped, clear, unfilled != 0)
+        transfer = shown(m, self.port.instruction, self.port.base)
+        filled = self._words(m, transfer, self.stop | stopped, clear, unfilled != 0)
         m.d.comb += [
-            requests.transfer.eq(transfer(self.port.instruction, self.port.base)),
+            requests.transfer.eq(transfer),
             requests.start.eq(self.port.start),
             requests.stop.eq(self.stop),
             requests.answered.eq(response.valid),
@@ -95,7 +96,7 @@ class StoreEngine(wiring.Component):
         m.d.comb += self.port.error.eq(Mux(busy, Mux(self.memory.error != 0, self.memory.error, code), 0))
         return m
 
-    def _words(self, m: Module, empty: Value, clear: Value, allowed: Value) -> Value:
+    def _words(self, m: Module, transfer: Value, empty: Value, clear: Value, allowed: Value) -> Value:
         """Reads words and puts them on the bus while that is `allowed`; whether a burst's last is taken.
 
         Words read while `empty` go without their bytes; `clear` forgets all.
@@ -116,7 +117,7 @@ class StoreEngine(wiring.Component):
         ahead = Signal(range(AHEAD + 1))
         read, taken = Signal(), Signal()
         m.d.comb += [
-            beats.transfer.eq(transfer(self.port.instruction, self.port.base)),
+            beats.transfer.eq(transfer),
             beats.start.eq(self.port.start),
             read.eq(beats.valid & (ahead != AHEAD)),
             beats.next.eq(read),

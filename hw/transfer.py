@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Cat, Mux, Value
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data
 
 from emu.isa import Load
@@ -33,6 +33,16 @@ def transfer(instruction: Value, base: Value) -> Value:
     fields = {name: field(instruction, Load, name) for name, _ in TRANSFER if name != "dram"}
     origin = field(instruction, Load, "dram") + Mux(field(instruction, Load, "based"), base, 0)
     return Cat(origin if name == "dram" else fields[name] for name, _ in TRANSFER)
+
+
+def shown(m: Module, instruction: Value, base: Value) -> Signal:
+    """A TRANSFER whose origins are there in an instruction's first cycle, the rest from the second one on:
+    instructions come out of a block memory, half a cycle late."""
+    now, later, both = Signal(TRANSFER), Signal(TRANSFER), Signal(TRANSFER)
+    m.d.comb += [now.eq(transfer(instruction, base)), both.eq(later)]
+    m.d.comb += [both.dram.eq(now.dram), both.address.eq(now.address)]
+    m.d.sync += later.eq(now)
+    return both
 
 
 def chip_shape(width: int) -> Shape:

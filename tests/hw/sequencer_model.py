@@ -92,7 +92,7 @@ class Model:
         for unit in Unit:
             if self.held[unit] and not waits[unit]:
                 shown.busy |= 1 << unit
-                shown.start |= self.fresh[unit] << unit
+                shown.start |= (self.fresh[unit] and not code_of(self._word(unit), unit)) << unit
                 shown.words[unit] = self._word(unit)
                 shown.bases[unit] = (one.base + self.iteration[unit] * one.base_step) % 2**32
                 done[unit] = bool(finishing >> unit & 1)

@@ -15,6 +15,7 @@ from emu.program import Program
 from emu.timing import simulate_program
 from hw.axi import OKAY, SLVERR
 from hw.control import (
+    CODE,
     CONTROL,
     CYCLES,
     DEPTH,
@@ -38,6 +39,7 @@ from hw.control import (
     VERSION,
     Control,
 )
+from hw.sequencer import ERROR_LATENCY
 from tests.emu.machines import MACHINE
 from tests.emu.test_timing import ARGMAX, LOAD, MATMUL, program, programs, segment
 from tests.hw import controlled
@@ -116,6 +118,7 @@ def test_refuses_writes_that_change_nothing() -> None:
         "more segments than the table holds": (SEGMENTS, controlled.TABLE_DEPTH + 1),
         "segments modulo 512": (SEGMENTS, 512 + 1),
         "a part of a word": (SEGMENTS, 1, 7),
+        "instructions between two places": (CODE, 16),
         "no word": (SEGMENTS + 1, 1),
         "a register that is only read": (STATUS, 0),
         "the word behind a segment's last": (TABLE + 4 * 24, 0),
@@ -127,6 +130,7 @@ def test_refuses_writes_that_change_nothing() -> None:
         "a segment's last word": (table - TABLE_STRIDE + 4 * 23, 0),
         "the last instruction": (last + 32 * controlled.DEPTH - 4, 0),
         "the number of segments": (SEGMENTS, controlled.TABLE_DEPTH),
+        "where the instructions are": (CODE, (1 << 32) - 32),
     }
 
     async def body(ctx: Any, host: Host) -> None:
@@ -135,7 +139,8 @@ def test_refuses_writes_that_change_nothing() -> None:
             assert await host.read(ctx, STATUS, SEGMENTS) == [0, 0], what
         for what, access in good.items():
             assert await host.write(ctx, access) == [OKAY], what
-        assert await host.read(ctx, STATUS, SEGMENTS) == [0, controlled.TABLE_DEPTH]
+        found = await host.read(ctx, STATUS, SEGMENTS, CODE)
+        assert found == [0, controlled.TABLE_DEPTH, (1 << 32) - 32]
 
     simulate(dut, Host(dut.bus), Units(), body)
 
@@ -159,8 +164,8 @@ def test_ignores_writes_while_it_runs() -> None:
 
     async def body(ctx: Any, host: Host) -> None:
         await host.write(ctx, *writes(ONE))
-        tries = [START, (SEGMENTS, 1), (TABLE + TABLE_STRIDE + 8, 1), (PROGRAMS + 28, 0)]
-        assert await host.write(ctx, START, *tries) == [OKAY, *[SLVERR] * 4]
+        tries = [START, (SEGMENTS, 1), (CODE, 0), (TABLE + TABLE_STRIDE + 8, 1), (PROGRAMS + 28, 0)]
+        assert await host.write(ctx, START, *tries) == [OKAY, *[SLVERR] * 5]
         assert await finish(ctx, host) == DONE
         await check_counters(ctx, host, units, ONE)
 
@@ -186,7 +191,7 @@ def test_errors_are_kept_and_the_next_start_works(noise: int, pauses: bool) -> N
         assert await finish(ctx, host) == FAILED
         places = range(ERROR, ERROR_INDEX + 4, 4)
         assert await host.read(ctx, *places) == [5 | Unit.ARRAY << 8, 1, 1, 2]
-        assert await long(ctx, host, CYCLES) == [units.spans[Unit.ARRAY][1][1]]
+        assert await long(ctx, host, CYCLES) == [units.spans[Unit.ARRAY][1][1] + ERROR_LATENCY]
         units.errors = {}
         units.reset()
         await host.write(ctx, START)

@@ -10,7 +10,7 @@ from amaranth.sim import Simulator
 
 from emu.isa import UNIT, Unit
 from emu.isa.encoding import OPCODES
-from hw.sequencer import Sequencer
+from hw.sequencer import ERROR_LATENCY, Sequencer
 from tests.hw.sequencer_model import Cycle, Descriptor, Model, code_of, random_word
 
 DEPTH, SEGMENTS = 16, 4
@@ -54,17 +54,14 @@ class Bench:
     def shown(self, ctx: Any, like: Cycle) -> Cycle:
         """What the sequencer shows; instructions and bases where one is held."""
         dut = self.dut
-        error: tuple[int, ...] = (ctx.get(dut.error),)
-        if error != (0,):
-            places = (dut.error_unit, dut.error_segment, dut.error_iteration, dut.error_index)
-            error += tuple(ctx.get(place) for place in places)
+        assert ctx.get(dut.error) == 0
         start = sum(ctx.get(dut.unit[unit].start) << unit for unit in Unit)
         legal = [unit for unit in like.words if code_of(like.words[unit], unit) == 0]
         words = {unit: ctx.get(dut.unit[unit].instruction) for unit in legal}
         like.words = {unit: like.words[unit] for unit in legal}
         like.bases = {unit: like.bases[unit] for unit in like.bases if unit in BASED}
         bases = {unit: ctx.get(dut.unit[unit].base) for unit in like.bases}
-        return Cycle(ctx.get(dut.busy), ctx.get(dut.waiting), start, words, bases, error)
+        return Cycle(ctx.get(dut.busy), ctx.get(dut.waiting), start, words, bases, like.error)
 
     async def run(self, ctx: Any, memories: list[list[int]], segments: list[Descriptor]) -> Cycle:
         """Runs a program to its end, to an error or for so many cycles; the last cycle."""
@@ -84,13 +81,34 @@ class Bench:
             assert ctx.get(dut.running)
             assert self.shown(ctx, last) == last
             await ctx.tick()
+            if last.error != (0,):
+                await self.stops(ctx, last)
         self.ended += not model.running
         if model.running:  # a reset of the machine, as far as it goes here
             ctx.set(dut.expired, 1)
             await ctx.tick()
             ctx.set(dut.expired, 0)
+            for _ in range(2 * ERROR_LATENCY):
+                await ctx.tick()
         assert not ctx.get(dut.running)
         return last
+
+    async def stops(self, ctx: Any, last: Cycle) -> None:
+        """The error is told, once, and nothing runs any more."""
+        dut = self.dut
+        for unit in Unit:
+            ctx.set(dut.unit[unit].finishing, 0)
+        for _ in range(ERROR_LATENCY - 1):
+            assert ctx.get(dut.error) == 0
+            await ctx.tick()
+        places = (dut.error_unit, dut.error_segment, dut.error_iteration, dut.error_index)
+        assert (ctx.get(dut.error), *(ctx.get(place) for place in places)) == last.error
+        assert not ctx.get(dut.idle)
+        await ctx.tick()
+        for _ in range(2 * ERROR_LATENCY):
+            assert ctx.get(dut.error) == 0 and not ctx.get(dut.running)
+            await ctx.tick()
+        assert ctx.get(dut.idle)
 
     def simulate(self, body: Any) -> None:
         simulator = Simulator(self.dut)

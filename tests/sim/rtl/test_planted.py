@@ -28,7 +28,7 @@ FAULTS = {
     "a wait is met at once": (
         Queue,
         "_wait",
-        "met.eq(reached >= program.count.as_signed())",
+        "met.eq(Array(reached)[program.awaited])",
         "met.eq(1)",
     ),
     "the bank that adds drains": (

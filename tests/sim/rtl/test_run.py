@@ -19,7 +19,7 @@ from sim.rtl.job import BUSY, CYCLES_HIGH, CYCLES_LOW, job
 from sim.rtl.play import Played, play
 from sim.rtl.probes import EQUAL, RECORD, expected
 from sim.rtl.run import compare_program
-from tests.sim.rtl.programs import BYTES, contents, copies
+from tests.sim.rtl.programs import contents, copies
 
 
 @pytest.fixture
@@ -114,9 +114,14 @@ def test_in_the_rtl(program):
 def test_an_error_in_the_rtl(program):
     """A STORE to where DRAM is not: the emulator refuses it, so it is only played."""
     machine = Machine.load("tests/hw/whole.toml")
-    dram = contents(program)[: 4 * BYTES]
+    dram = contents(program)
+    _, segment = program.segments
+    load, store, *others = segment.queues
+    here = replace(load[1], based=False)
+    segment = replace(segment, queues=((load[0], here), store, *others), base_step=1 << 20)
+    program = replace(program, segments=(segment,))
     simulator = compile_accelerator(accelerator_verilog(machine, program_depth(program)))
-    played = play(simulator, job(program, 16), dram, np.zeros(0, RECORD), latency=20, limit=5000)
+    played = play(simulator, job(program, 16, len(dram)), dram, np.zeros(0, RECORD), latency=20, limit=5000)
     assert (played.registers[STATUS], played.registers[ERROR]) == (4, BUS_ERROR | Unit.STORE << 8)
     assert played.registers[ERROR_ITERATION] == 1
     assert played.registers[ERROR_INDEX] == 1
