@@ -23,7 +23,7 @@ class Beats(wiring.Component):
 
     Members
     -------
-    transfer : In(TRANSFER), origins in the cycle of `start`, the rest from the next one on
+    transfer : In(TRANSFER), as of `shown`
     start : In(1), the next cycle shows the first word
     next : In(1), go on to the one after it
     valid : Out(1), a word is shown
@@ -61,7 +61,7 @@ class Beats(wiring.Component):
         place = Signal(ADDRESS_BITS)
         number, position = Signal(block - word), Signal(block - word)  # of the word in its block
         left, reach = Signal(33), Signal(33)  # bytes from the word's first to the piece's last
-        ends = Signal()
+        short, ends = Signal(word + 2), Signal()
         m.d.comb += [
             source.origin.eq(self.transfer.dram),
             source.step[0].eq(self.transfer.dram_stride1),
@@ -74,8 +74,12 @@ class Beats(wiring.Component):
             self.place.eq(Mux(fresh, target.address, place)),
             position.eq(Mux(fresh, source.address[word:block], number)),
             reach.eq(Mux(fresh, self.transfer.size + self.first, left)),
-            ends.eq(reach <= self.width),
-            self.count.eq(Mux(ends, reach[: word + 1], self.width) - self.first),
+            # The same once more for pieces that may end in their first word, with fewer bits.
+            short.eq(self.transfer.size[: word + 1] + self.first),
+            ends.eq(
+                Mux(fresh, (self.transfer.size <= self.width) & (short <= self.width), left <= self.width)
+            ),
+            self.count.eq(Mux(ends, Mux(fresh, short, left)[: word + 1], self.width) - self.first),
             self.last.eq(ends | position.all()),
             self.end.eq(ends & source.last.all()),
         ]

@@ -25,7 +25,7 @@ class Bursts(wiring.Component):
 
     Members
     -------
-    transfer : In(TRANSFER), origins in the cycle of `start`, the rest from the next one on
+    transfer : In(TRANSFER), as of `shown`
     start : In(1), the next cycle shows the first burst
     next : In(1), go on to the one after it
     valid : Out(1), a burst is shown

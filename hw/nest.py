@@ -59,14 +59,17 @@ class Nest(wiring.Component):
         # Where the loop of each level stands, all levels inside it at their first index.
         # The bit above the address stays once it is set.
         at = [Signal(ADDRESS_BITS + 1, name=f"at{k}") for k in levels]
+        # Steps that each level has before it, this one included: whether it is the last is soon said.
+        left = [Signal(bits, name=f"left{k}") for k, bits in enumerate(self.count_bits)]
         m.d.comb += [
             self.address.eq(at[0]),
             self.beyond.eq(at[0][-1]),
             self.first.eq(Cat(i == 0 for i in index)),
-            self.last.eq(Cat(i == c - 1 for i, c in zip(index, count, strict=True))),
+            self.last.eq(Cat(steps == 1 for steps in left)),
         ]
         with m.If(self.start):
             m.d.sync += [self.valid.eq(1), *(a.eq(self.origin) for a in at), *(i.eq(0) for i in index)]
+            m.d.sync += [steps.eq(c) for steps, c in zip(left, count, strict=True)]
         with m.Elif(self.valid & self.next):
             inner: Any = Const(1)
             for k in levels:
@@ -74,8 +77,9 @@ class Nest(wiring.Component):
                     total = at[k][:ADDRESS_BITS] + self.step[k]
                     place = Cat(total[:ADDRESS_BITS], total[ADDRESS_BITS] | at[k][-1])
                     m.d.sync += [at[j].eq(place) for j in range(k + 1)]
-                    m.d.sync += index[k].eq(index[k] + 1)
+                    m.d.sync += [index[k].eq(index[k] + 1), left[k].eq(left[k] - 1)]
                     m.d.sync += [index[j].eq(0) for j in range(k)]
+                    m.d.sync += [left[j].eq(count[j]) for j in range(k)]
                 inner = inner & self.last[k]
             with m.If(inner):
                 m.d.sync += self.valid.eq(0)

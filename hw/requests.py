@@ -26,7 +26,7 @@ class Requests(wiring.Component):
 
     Members
     -------
-    transfer : In(TRANSFER), origins in the cycle of `start`, the rest from the next one on;  start : In(1)
+    transfer : In(TRANSFER), as of `shown`;  start : In(1)
     stop : In(1), asks for no more; what the channel shows stays until it is taken
     channel : Out(address_channel()), registers
     answered : In(1), a burst is complete: its last beat of data, or its response, is here

@@ -36,11 +36,12 @@ def transfer(instruction: Value, base: Value) -> Value:
 
 
 def shown(m: Module, instruction: Value, base: Value) -> Signal:
-    """A TRANSFER whose origins are there in an instruction's first cycle, the rest from the second one on:
-    instructions come out of a block memory, half a cycle late."""
+    """A TRANSFER with origins and counts from an instruction's first cycle on, the rest from the second
+    one: instructions come out of a block memory, half a cycle late."""
     now, later, both = Signal(TRANSFER), Signal(TRANSFER), Signal(TRANSFER)
     m.d.comb += [now.eq(transfer(instruction, base)), both.eq(later)]
-    m.d.comb += [both.dram.eq(now.dram), both.address.eq(now.address)]
+    early = ("dram", "address", "count1", "count2")
+    m.d.comb += [getattr(both, name).eq(getattr(now, name)) for name in early]
     m.d.sync += later.eq(now)
     return both
 
