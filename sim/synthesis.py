@@ -29,6 +29,8 @@ TRIES = (
 )
 """Ways to place a unit, until one reaches the target. A single cell that a placer puts across the device
 costs a fifth of the clock, and which cell that is, is luck; so one way alone says little."""
+WHOLE = (("--placer", "heap", "--router", "router2"),)
+"""For a whole accelerator, of which one placement takes most of an hour."""
 READ = """\
 read_verilog unit.v
 hierarchy -check -top {top}
@@ -112,11 +114,11 @@ def area(verilog: str, top: str, *, by_module: bool = False) -> Area:
 
 def speed(verilog: str, top: str, *, by_module: bool = False) -> Speed:
     """The clock that the unit by itself reaches, placed and routed without pins: paths from its ports
-    and to them do not count. The first of TRIES that reaches the target, or else the best one.
-    SimulatorError where it does not fit. `by_module` as of `area`."""
+    and to them do not count. The first of TRIES, by module of WHOLE, that reaches the target, or else the
+    best one. SimulatorError where it does not fit. `by_module` as of `area`."""
     folder = _synthesized(verilog, top, ECP5_BY_MODULE if by_module else ECP5)
     best: Speed | None = None
-    for options in TRIES:
+    for options in WHOLE if by_module else TRIES:
         found = _placed(folder, top, options)
         if best is None or found.mhz > best.mhz:
             best = found

@@ -12,7 +12,7 @@ from amaranth.sim import Simulator
 from emu.isa import Unit, Wait
 from emu.program import Program
 from hw.control import CYCLES, DONE, ERROR, FAILED
-from hw.sequencer import WATCHDOG_ERROR
+from hw.sequencer import ERROR_LATENCY, WATCHDOG_ERROR
 from hw.watchdog import PATIENCE, Watchdog
 from tests.emu.test_timing import ARGMAX, LOAD, MATMUL, STORE, program, segment
 from tests.hw.controlled import START, Controlled, Units, simulate, writes
@@ -85,7 +85,7 @@ def test_ends_programs_that_cannot_go_on(kind: str) -> None:
         words = await host.read(ctx, *range(ERROR, ERROR + 16, 4))
         assert words == [WATCHDOG_ERROR | unit << 8, 0, 0, index]
         work = max((end for line in units.spans[2:] for _, end in line), default=0)
-        assert await long(ctx, host, CYCLES) == [work + LIMIT + 1]
+        assert await long(ctx, host, CYCLES) == [work + LIMIT + 1 + ERROR_LATENCY]
 
     simulate(dut, Host(dut.bus), units, body)
 
