@@ -29,8 +29,9 @@ TRIES = (
 )
 """Ways to place a unit, until one reaches the target. A single cell that a placer puts across the device
 costs a fifth of the clock, and which cell that is, is luck; so one way alone says little."""
-WHOLE = (("--placer", "heap", "--router", "router2"),)
-"""For a whole accelerator, of which one placement takes most of an hour."""
+PLACED = ("--placer", "static", "--no-route")
+"""For a whole accelerator, whose wires take the router hours."""
+CLOCK = re.compile(r"Max frequency for clock\s+'[^']*': ([\d.]+) MHz")
 READ = """\
 read_verilog unit.v
 hierarchy -check -top {top}
@@ -86,7 +87,7 @@ class Area:
 
 @dataclass(frozen=True)
 class Speed:
-    """mhz : the highest clock, between registers;  path : what limits it."""
+    """mhz : the highest clock, between registers;  path : what limits it, or that wires are estimated."""
 
     mhz: float
     path: str
@@ -114,11 +115,14 @@ def area(verilog: str, top: str, *, by_module: bool = False) -> Area:
 
 def speed(verilog: str, top: str, *, by_module: bool = False) -> Speed:
     """The clock that the unit by itself reaches, placed and routed without pins: paths from its ports
-    and to them do not count. The first of TRIES, by module of WHOLE, that reaches the target, or else the
-    best one. SimulatorError where it does not fit. `by_module` as of `area`."""
+    and to them do not count. The first of TRIES that reaches the target, or else the best one.
+    SimulatorError where it does not fit. `by_module` as of `area`; then it is placed, not routed, and the
+    clock is what the placer says of it."""
     folder = _synthesized(verilog, top, ECP5_BY_MODULE if by_module else ECP5)
+    if by_module:
+        return _estimated(folder)
     best: Speed | None = None
-    for options in WHOLE if by_module else TRIES:
+    for options in TRIES:
         found = _placed(folder, top, options)
         if best is None or found.mhz > best.mhz:
             best = found
@@ -128,16 +132,32 @@ def speed(verilog: str, top: str, *, by_module: bool = False) -> Speed:
     return best
 
 
+def _nextpnr(folder: Path, *options: str) -> str:
+    """What nextpnr prints while it works on the netlist of a folder."""
+    return run_tool(
+        "nextpnr-ecp5", *DEVICE, *options, "--json", "netlist.json", "--out-of-context",
+        "--freq", str(TARGET_MHZ), "--timing-allow-fail",
+        folder=folder,
+    )  # fmt: skip
+
+
+def _estimated(folder: Path) -> Speed:
+    """Of a netlist that is placed: the last clock that the placer names."""
+    log = folder / "placed.log"
+    if not log.exists():
+        with tempfile.TemporaryDirectory(prefix=".", dir=folder) as work:
+            shutil.copy(folder / "netlist.json", work)
+            (Path(work) / "placed.log").write_text(_nextpnr(Path(work), *PLACED))
+            (Path(work) / "placed.log").rename(log)
+    return Speed(float(CLOCK.findall(log.read_text())[-1]), "placed, not routed")
+
+
 def _placed(folder: Path, top: str, options: tuple[str, ...]) -> Speed:
     report = folder / f"speed-{'-'.join(options[1::2])}.json"
     if not report.exists():
         with tempfile.TemporaryDirectory(prefix=".", dir=folder) as work:
             shutil.copy(folder / "netlist.json", work)
-            run_tool(
-                "nextpnr-ecp5", *DEVICE, *options, "--json", "netlist.json", "--out-of-context",
-                "--freq", str(TARGET_MHZ), "--timing-allow-fail", "--report", "report.json", "-q",
-                folder=Path(work),
-            )  # fmt: skip
+            _nextpnr(Path(work), *options, "--report", "report.json", "-q")
             (Path(work) / "report.json").rename(report)
     measured = json.loads(report.read_text())
     if not measured["fmax"]:

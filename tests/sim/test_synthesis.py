@@ -51,6 +51,12 @@ def test_speed_names_the_slowest_path(verilog):
     assert found.path.endswith(" of them routing")
 
 
+def test_the_clock_of_what_is_only_placed(verilog):
+    found = speed(verilog, "accumulator", by_module=True)
+    assert 100 < found.mhz < 1000
+    assert found.path == "placed, not routed"
+
+
 def test_results_are_kept(verilog, monkeypatch):
     before = (area(verilog, "accumulator"), speed(verilog, "accumulator"))
     monkeypatch.setattr("sim.synthesis.run_tool", None)
