@@ -156,17 +156,23 @@ class Scratchpad(wiring.Component):
         bits = ceil_log2(self.machine.word)
         offset, numbers = asked[:bits], asked[bits:]
         width = ceil_log2(self.machine.banks)
-        m.submodules[f"choice{k}"] = choice = Choice(
-            banks=self.machine.banks, lanes=shape.lanes, apart=shape.lines > 1
-        )
-        m.d.comb += [
-            choice.data.eq(Cat(bank.of_lanes(shape.lanes) for bank in banks)),
-            port.data.eq(choice.chosen),
-        ]
         by_column = Array(numbers.word_select(column, width) for column in range(self.columns))
-        for lane, number in enumerate(choice.number):
-            column = lane_address(offset, lane, shape.lanes)[LINE_SHIFT:]
-            m.d.comb += number.eq(by_column[column] if choice.apart and self.columns > 1 else by_column[0])
+        # A line at a time: a module cannot have the lanes of many banks as its ports.
+        size = min(shape.lanes, LINE_BYTES)
+        for group in range(shape.lanes // size):
+            choice = Choice(banks=self.machine.banks, lanes=size, apart=shape.lines > 1)
+            m.submodules[f"choice{k}_{group}"] = choice
+            m.d.comb += [
+                choice.data.eq(
+                    Cat(bank.of_lanes(shape.lanes).word_select(group, 8 * size) for bank in banks)
+                ),
+                port.data.word_select(group, 8 * size).eq(choice.chosen),
+            ]
+            for lane, number in enumerate(choice.number):
+                column = lane_address(offset, group * size + lane, shape.lanes)[LINE_SHIFT:]
+                m.d.comb += number.eq(
+                    by_column[column] if choice.apart and self.columns > 1 else by_column[0]
+                )
 
     def _write(self, m: Module, k: int, written: Written, banks: list[Bank]) -> None:
         """Gives it to the banks."""

@@ -16,9 +16,10 @@ from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from emu.machine import Machine
+from emu.machine import PRESETS, Machine
 from hw.accelerator import Accelerator
 from hw.argmax import Argmax
+from hw.bank import Bank, Choice
 from hw.expand import Expand
 from hw.parts import Part
 from hw.ports import Shape
@@ -209,7 +210,20 @@ def test_parts_are_modules_once():
     modules = re.findall(r"^module scratchpad_((?:bank|choice)\w*)\(", text, re.M)
     assert modules == [f"bank_2x{rows}", "choice_8x4", "choice_8x8_apart"]
     assert len(re.findall(rf"^  scratchpad_bank_2x{rows} bank\d \(", text, re.M)) == 8
-    assert len(re.findall(r"^  scratchpad_choice_8x4 choice\d \(", text, re.M)) == 2
+    assert len(re.findall(r"^  scratchpad_choice_8x4 choice\d_0 \(", text, re.M)) == 2
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_no_part_has_more_ports_than_amaranth_takes(preset):
+    """Verilog of a whole preset takes minutes to write, so only its widest parts are looked at."""
+    machine = Machine.load(preset)
+    wide = Shape(machine.word, machine.word // 16)
+    parts = (
+        Bank(columns=machine.word // 16, rows=8, reads=(wide,) * 8, writes=(wide,) * 6),
+        Choice(banks=machine.banks, lanes=16, apart=True),
+    )
+    for part in parts:
+        assert sum(len(value) for _, _, value in part.signature.flatten(part)) < 1 << 16
 
 
 def test_modules_that_are_alike_are_shared():
