@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from functools import reduce
-from operator import or_
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
+from amaranth.hdl import Cat, Module, Signal, Value, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 from hw.lanes import LINE, folded
+from hw.one_hot import of_one
 from hw.parts import Part
 from hw.ports import LINE_BYTES, UNCHECKED, Shape
 
@@ -30,8 +29,8 @@ class Bank(Part):
 
     Members
     -------
-    read0... : per reader `enable` by column, of at most one reader other than 0, `row` by column, `offset`
-        of its first lane
+    read0... : per reader `enable` by column, of at most one reader other than 0, `row` by column; `offset`,
+        the first lane of what it asked for in the cycle before
     write0... : per writer `here` by column, of at most one writer other than 0, `row` by column, `mask` by
         lane of the columns, `data` by lane of its own
     of4, of8... : Out, for readers of so many lanes, what was asked for 2 cycles before
@@ -78,15 +77,15 @@ class Bank(Part):
 
     def _read(self, m: Module, sources: list[Any]) -> Value:
         readers = [getattr(self, f"read{k}") for k in range(len(self.reads))]
+        asked = Signal(len(readers))
         self.offset = Signal(self.offset_bits)
-        m.d.sync += self.offset.eq(
-            _of_one((reader.enable.any() for reader in readers), (reader.offset for reader in readers))
-        )
+        m.d.sync += asked.eq(Cat(reader.enable.any() for reader in readers))
+        m.d.comb += self.offset.eq(of_one(asked, (reader.offset for reader in readers)))
         for column, source in enumerate(sources):
             enable = [reader.enable[column] for reader in readers]
             m.d.comb += [
                 source.en.eq(Cat(enable).any()),
-                source.addr.eq(_of_one(enable, (reader.row[column] for reader in readers))),
+                source.addr.eq(of_one(enable, (reader.row[column] for reader in readers))),
             ]
         return Cat(source.data for source in sources)
 
@@ -97,7 +96,7 @@ class Bank(Part):
         for lanes in sorted({shape.lanes for shape in self.writes}):
             of_size = [w for w, shape in zip(writers, self.writes, strict=True) if shape.lanes == lanes]
             chosen = Signal(8 * lanes, name=f"data{lanes}")
-            given = _of_one((w.here.any() for w in of_size), (w.data for w in of_size))
+            given = of_one((w.here.any() for w in of_size), (w.data for w in of_size))
             m.d.comb += chosen.eq(given if data is None else given | data.replicate(8 * lanes // len(data)))
             data = chosen
         assert data is not None
@@ -105,8 +104,8 @@ class Bank(Part):
         for column, target in enumerate(targets):
             here = [w.here[column] for w in writers]
             m.d.comb += [
-                target.en.eq(_of_one(here, (w.mask.word_select(column, LINE_BYTES) for w in writers))),
-                target.addr.eq(_of_one(here, (w.row[column] for w in writers))),
+                target.en.eq(of_one(here, (w.mask.word_select(column, LINE_BYTES) for w in writers))),
+                target.addr.eq(of_one(here, (w.row[column] for w in writers))),
                 target.data.eq(wide.word_select(column, LINE)),
             ]
 
@@ -147,8 +146,3 @@ class Choice(Part):
 
 def row_bits(rows: int) -> int:
     return max(ceil_log2(rows), 1)
-
-
-def _of_one(ones: Any, values: Any) -> Value:
-    """What belongs to the one that is set; without one, 0."""
-    return reduce(or_, (Mux(bit, value, 0) for bit, value in zip(ones, values, strict=True)))

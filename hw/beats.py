@@ -9,9 +9,10 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.axi import checked_width
+from hw.lanes import touched
 from hw.nest import Nest
 from hw.ports import ADDRESS_BITS
-from hw.transfer import TRANSFER, block_shift, log2
+from hw.transfer import TRANSFER, block_shift, chip_shape, log2
 
 
 class Beats(wiring.Component):
@@ -30,6 +31,7 @@ class Beats(wiring.Component):
     first : Out, index of its first byte that is moved, below `width`
     count : Out, bytes that are moved, 1..width
     place : Out(32), where the first of them is in the on-chip memory
+    lines : Out, per line from there on, whether one of them is in it
     last : Out(1), the word ends its burst;  end : Out(1), it is the last of all
 
     Timing: one word per cycle. Places do not wrap unnoticed: no memory on the chip is larger than 2**30
@@ -47,6 +49,7 @@ class Beats(wiring.Component):
                 "first": Out(log2(width)),
                 "count": Out(log2(width) + 1),
                 "place": Out(ADDRESS_BITS),
+                "lines": Out(chip_shape(width).lines),
                 "last": Out(1),
                 "end": Out(1),
             }
@@ -62,6 +65,8 @@ class Beats(wiring.Component):
         number, position = Signal(block - word), Signal(block - word)  # of the word in its block
         left, reach = Signal(33), Signal(33)  # bytes from the word's first to the piece's last
         short, ends = Signal(word + 2), Signal()
+        few = word + 1  # bits of what a word has at most
+        many = Mux(fresh, self.transfer.size[few:].any(), left[few:].any()).replicate(len(self.lines))
         m.d.comb += [
             source.origin.eq(self.transfer.dram),
             source.step[0].eq(self.transfer.dram_stride1),
@@ -80,6 +85,12 @@ class Beats(wiring.Component):
                 Mux(fresh, (self.transfer.size <= self.width) & (short <= self.width), left <= self.width)
             ),
             self.count.eq(Mux(ends, Mux(fresh, short, left)[: word + 1], self.width) - self.first),
+            # The lines that the rest of the piece is in, and those that the rest of the word is: known
+            # sooner than the count.
+            self.lines.eq(
+                (touched(self.place, Mux(fresh, self.transfer.size, left)[:few], len(self.lines)) | many)
+                & touched(self.place, self.width - self.first, len(self.lines))
+            ),
             self.last.eq(ends | position.all()),
             self.end.eq(ends & source.last.all()),
         ]

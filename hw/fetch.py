@@ -35,7 +35,7 @@ class Fetch(wiring.Component):
     start : In(1);  address : In(32), of the first instruction, a multiple of 32;  segments : In, how many
     stop : In(1), gives up
     segment, unit : Out, whose queue it is at;  first, length : In, where that stands in its program memory
-        and how long it is, combinationally
+        and how long it is, in the same cycle
     instruction : Out(256), begin : Out(1), finishing : In(1), to LOAD's engine, as of `hw.sequencer.PORT`
     memory : In(write_port(chip_shape(width))), what that engine loads
     write : Out(1), write_unit, write_address, write_data : Out, an instruction for a program memory,
@@ -44,7 +44,7 @@ class Fetch(wiring.Component):
     index : Out, in its queue, of the instruction that comes next
     error : Out(ERROR_BITS), ADDRESS_ERROR where a queue does not fit into its program memory
 
-    Timing: per queue that is not empty, a cycle and those of a LOAD of its instructions; else a cycle.
+    Timing: per queue two cycles, and those of a LOAD of its instructions if it has any.
     """
 
     def __init__(self, *, width: int, depth: int) -> None:
@@ -77,34 +77,37 @@ class Fetch(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         place = Signal(ADDRESS_BITS)
-        busy = Signal()  # LOAD's engine is
-        looks = self.running & ~busy
-        fits = self.first + self.length <= self.depth
+        known, busy = Signal(), Signal()  # where the queue stands is;  LOAD's engine is
+        first, length = Signal.like(self.first), Signal.like(self.length)
+        m.d.sync += [first.eq(self.first), length.eq(self.length)]
+        looks = self.running & known & ~busy
+        fits = first + length <= self.depth
         last_unit = self.unit == UNITS - 1
         leaves = Signal()  # this queue
         m.d.comb += [
-            leaves.eq(looks & (self.length == 0) | busy & self.finishing),
+            leaves.eq(looks & (length == 0) | busy & self.finishing),
             self.finished.eq(leaves & last_unit & (self.segment + 1 == self.segments)),
-            self.begin.eq(looks & (self.length != 0) & fits),
-            self.error.eq(Mux(looks & (self.length != 0) & ~fits, ADDRESS_ERROR, 0)),
+            self.begin.eq(looks & (length != 0) & fits),
+            self.error.eq(Mux(looks & (length != 0) & ~fits, ADDRESS_ERROR, 0)),
             self.instruction.eq(
                 assembled(
                     Load,
                     dram=place,
                     space=Const(PROGRAM_SPACE),
                     size=Const(INSTRUCTION_BYTES),
-                    count1=self.length,
+                    count1=length,
                     count2=Const(1),
                     dram_stride1=Const(INSTRUCTION_BYTES),
                 )
             ),
         ]
+        m.d.sync += known.eq(self.running & ~leaves)
         with m.If(self.begin):
             m.d.sync += [busy.eq(1), self.index.eq(0)]
         with m.If(leaves):
             m.d.sync += [
                 busy.eq(0),
-                place.eq(place + self.length * INSTRUCTION_BYTES),
+                place.eq(place + length * INSTRUCTION_BYTES),
                 self.unit.eq(Mux(last_unit, 0, self.unit + 1)),
                 self.segment.eq(self.segment + last_unit),
                 self.running.eq(~self.finished),
@@ -113,11 +116,11 @@ class Fetch(wiring.Component):
             m.d.sync += [self.running.eq(0), busy.eq(0)]
         with m.If(self.start & ~self.running):
             m.d.sync += [self.running.eq(1), place.eq(self.address), self.segment.eq(0), self.unit.eq(0)]
-        self._collect(m)
+        self._collect(m, first)
         return m
 
-    def _collect(self, m: Module) -> None:
-        """Puts words together to instructions."""
+    def _collect(self, m: Module, first: Signal) -> None:
+        """Puts words together to instructions, of a queue that stands from `first` on."""
         port = self.memory
         bits = 8 * min(self.width, INSTRUCTION_BYTES)
         count = INSTRUCTION_BITS // bits
@@ -128,7 +131,7 @@ class Fetch(wiring.Component):
         m.d.sync += [
             self.write.eq(whole & ~self.stop),
             self.write_unit.eq(self.unit),
-            self.write_address.eq(self.first + self.index),
+            self.write_address.eq(first + self.index),
             self.write_data.eq(Cat(held, word)),
         ]
         with m.If(port.enable.any()):

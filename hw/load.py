@@ -12,7 +12,7 @@ from emu.isa import Load
 from hw.axi import OKAY, checked_width, read_bus
 from hw.beats import Beats
 from hw.instruction import field
-from hw.lanes import rotated, touched
+from hw.lanes import rotated
 from hw.ports import BUS_ERROR, write_port
 from hw.requests import Requests
 from hw.sequencer import PORT
@@ -30,7 +30,7 @@ class LoadEngine(wiring.Component):
     -------
     port : In(PORT), from the sequencer
     bus : Out(read_bus(width))
-    memory : Out(write_port(chip_shape(width))), registers but for the bytes' rotation
+    memory : Out(write_port(chip_shape(width))), registers but for a rotation of bytes and mask
     space : Out(3), which memory `memory` writes
     stop : In(1), gives the instruction up: what was asked for is taken and dropped. Afterwards, once
         `quiet`, all is as after reset.
@@ -82,6 +82,7 @@ class LoadEngine(wiring.Component):
         # A word, as it came, and what becomes of it.
         wanted, bad = Signal(), Signal()
         word, places = Signal(8 * self.width), Signal(log2(self.width))
+        count = Signal.like(beats.count)
         ending = Signal(2)
         m.d.comb += wanted.eq(answer.valid & beats.valid & ~self.stop)
         m.d.sync += [
@@ -94,11 +95,12 @@ class LoadEngine(wiring.Component):
                 word.eq(answer.data),
                 places.eq(beats.place - beats.first),
                 self.memory.address.eq(beats.place),
-                self.memory.enable.eq(touched(beats.place, beats.count, len(self.memory.enable))),
-                self.memory.mask.eq(rotated(m, ones(beats.count, self.width), beats.place, unit=1)),
+                self.memory.enable.eq(beats.lines),
+                count.eq(beats.count),
             ]
         m.d.comb += [
             self.memory.data.eq(rotated(m, word, places)),
+            self.memory.mask.eq(rotated(m, ones(count, self.width), self.memory.address, unit=1)),
             self.port.finishing.eq(ending[1]),
             self.port.error.eq(
                 Mux(self.memory.error != 0, self.memory.error, Mux(bad, BUS_ERROR, requests.error))

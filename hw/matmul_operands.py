@@ -161,13 +161,19 @@ class YReader(Operand):
         prefetch = self.prefetch(m, tag_bits=0)
         outputs = Mux(nest.last[3], self.outputs, lanes)
         inputs = Mux(nest.last[2], self.inputs, depth)
-        row, of_row = Mux(depth_major, inputs, outputs), Mux(depth_major, outputs, inputs)
+        # All indices are compared with the last tile's rows: whether it is the last comes later.
+        missing = Mux(
+            depth_major,
+            nest.last[2] & (nest.index0 >= self.inputs),
+            nest.last[3] & (nest.index0 >= self.outputs),
+        )
+        of_row = Mux(depth_major, outputs, inputs)
         request, port = prefetch.i.payload, prefetch.port
         m.d.comb += [
             prefetch.i.valid.eq(nest.valid),
             nest.next.eq(prefetch.i.ready),
             request.address.eq(nest.address),
-            request.size.eq(Mux(packed, depth, Mux(nest.index0 < row, of_row, 0))),
+            request.size.eq(Mux(packed, depth, Mux(missing, 0, of_row))),
             self.o.valid.eq(prefetch.o.valid),
             Value.cast(self.o.payload).eq(prefetch.o.payload.data),
             prefetch.o.ready.eq(self.o.ready),

@@ -59,17 +59,18 @@ class Nest(wiring.Component):
         # Where the loop of each level stands, all levels inside it at their first index.
         # The bit above the address stays once it is set.
         at = [Signal(ADDRESS_BITS + 1, name=f"at{k}") for k in levels]
-        # Steps that each level has before it, this one included: whether it is the last is soon said.
+        # Steps that each level has before it, this one included: so whether it is the last is known a step
+        # ahead, and shown by a register.
         left = [Signal(bits, name=f"left{k}") for k, bits in enumerate(self.count_bits)]
         m.d.comb += [
             self.address.eq(at[0]),
             self.beyond.eq(at[0][-1]),
             self.first.eq(Cat(i == 0 for i in index)),
-            self.last.eq(Cat(steps == 1 for steps in left)),
         ]
         with m.If(self.start):
             m.d.sync += [self.valid.eq(1), *(a.eq(self.origin) for a in at), *(i.eq(0) for i in index)]
             m.d.sync += [steps.eq(c) for steps, c in zip(left, count, strict=True)]
+            m.d.sync += self.last.eq(Cat(c == 1 for c in count))
         with m.Elif(self.valid & self.next):
             inner: Any = Const(1)
             for k in levels:
@@ -78,8 +79,10 @@ class Nest(wiring.Component):
                     place = Cat(total[:ADDRESS_BITS], total[ADDRESS_BITS] | at[k][-1])
                     m.d.sync += [at[j].eq(place) for j in range(k + 1)]
                     m.d.sync += [index[k].eq(index[k] + 1), left[k].eq(left[k] - 1)]
+                    m.d.sync += self.last[k].eq(left[k] == 2)
                     m.d.sync += [index[j].eq(0) for j in range(k)]
                     m.d.sync += [left[j].eq(count[j]) for j in range(k)]
+                    m.d.sync += [self.last[j].eq(count[j] == 1) for j in range(k)]
                 inner = inner & self.last[k]
             with m.If(inner):
                 m.d.sync += self.valid.eq(0)

@@ -11,6 +11,7 @@ from amaranth.utils import ceil_log2
 
 from emu.machine import PARAMETER_BYTES, PARAMETERS_BYTES
 from hw.line_memory import LineMemory
+from hw.one_hot import first_of, of_one
 from hw.ports import LINE_BYTES, READ_LATENCY, Shape, write_port
 
 PARAMETER_BITS = 8 * PARAMETER_BYTES
@@ -64,12 +65,12 @@ class ParameterMemory(wiring.Component):
         waiting, open_ = Signal(self.readers), Signal(self.readers)
         m.d.comb += open_.eq(self.ask | waiting)
         turn: Any = Signal(self.readers)
-        m.d.comb += turn.eq(open_ & -open_)  # the lowest
+        m.d.comb += turn.eq(first_of(open_))
         m.d.sync += waiting.eq(open_ & ~turn)
-        m.d.comb += port.enable.eq(turn.any())
-        for k in range(self.readers):
-            with m.If(turn[k]):
-                m.d.comb += port.address.eq(self.index[k] * PARAMETER_BYTES)
+        m.d.comb += [
+            port.enable.eq(turn.any()),
+            port.address.eq(of_one(turn, self.index) * PARAMETER_BYTES),
+        ]
         for _ in range(READ_LATENCY):
             later = Signal(self.readers)
             m.d.sync += later.eq(turn)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import bits_for, exact_log2
 
 from emu.machine import Machine
 from hw.line_memory import beyond
@@ -43,37 +45,47 @@ class PortCheck(wiring.Component):
         m = Module()
         lines = self.machine.scratchpad_bytes // LINE_BYTES
         bank_lines = self.machine.bank_bytes // LINE_BYTES
+        # Of every request: whether its first line is one of the scratchpad's, and that line's bank; whether
+        # others are in the next bank. Lines are enabled late, so what does not need that comes first.
         spans = []
         for k, (line, enable) in enumerate(self.requests):
-            # How many lines lie between the first and the last: these are in two banks at most.
-            extent = Signal(range(len(enable)), name=f"extent{k}")
-            for place in range(1, len(enable)):
-                with m.If(enable[place]):
-                    m.d.comb += extent.eq(place)
-            first = Signal(range(self.machine.banks + 1), name=f"first{k}")
-            last = Signal(range(self.machine.banks + 1), name=f"last{k}")
-            end = Signal(LINE_BITS + 1, name=f"end{k}")
+            active, crosses = Signal(name=f"active{k}"), Signal(name=f"crosses{k}")
+            bank = Signal(range(self.machine.banks), name=f"bank{k}")
+            row = remainder(line, bank_lines)
             m.d.comb += [
-                end.eq(line + extent),
-                first.eq(quotient(line, bank_lines)),
-                last.eq(quotient(end, bank_lines)),
+                bank.eq(quotient(line, bank_lines)),
+                active.eq(enable[0] & (line < lines)),
+                crosses.eq(Cat(enable[n] & (row >= bank_lines - n) for n in range(1, len(enable))).any()),
             ]
-            spans.append((enable[0], first, last))
-        for k, (active, first, last) in enumerate(spans):
-            shared = Cat(
-                other & (first <= other_last) & (other_first <= last)
-                for j, (other, other_first, other_last) in enumerate(spans)
-                if j != k
-            ).any()
-            bad = beyond(*self.requests[k], lines)
-            m.d.comb += self.error[k].eq(Mux(bad, ADDRESS_ERROR, Mux(active & shared, PORT_ERROR, 0)))
+            spans.append((active, bank, crosses))
+        clashes: list[list[Value]] = [[] for _ in spans]
+        for (k, one), (j, other) in combinations(enumerate(spans), 2):
+            (active, bank, crosses), (other_active, other_bank, other_crosses) = one, other
+            meet = (
+                (bank == other_bank)
+                | crosses & (bank + 1 == other_bank)
+                | other_crosses & (other_bank + 1 == bank)
+            )
+            clash = Signal(name=f"clash{k}_{j}")
+            m.d.comb += clash.eq(active & other_active & meet)
+            for which in (k, j):
+                clashes[which].append(clash)
+        for k, request in enumerate(self.requests):
+            error = Mux(Cat(clashes[k]).any(), PORT_ERROR, 0)
+            m.d.comb += self.error[k].eq(Mux(beyond(*request, lines), ADDRESS_ERROR, error))
         return m
 
 
 def quotient(value: Any, divisor: int) -> Any:
     """value // divisor by a product with a reciprocal, exact for LINE_BITS + 1 bits of value."""
-    shift = (divisor & -divisor).bit_length() - 1
-    if divisor == 1 << shift:
-        return value >> shift
+    if divisor & (divisor - 1) == 0:
+        return value >> exact_log2(divisor)
     places = LINE_BITS + 1 + divisor.bit_length()
     return (value * -(-(1 << places) // divisor)) >> places
+
+
+def remainder(value: Any, divisor: int) -> Any:
+    """value % divisor, of as many bits of value."""
+    if divisor & (divisor - 1) == 0:
+        return value[: exact_log2(divisor)]
+    return (value - quotient(value, divisor) * divisor)[: bits_for(divisor - 1)]

@@ -82,11 +82,14 @@ class RowReader(wiring.Component):
         m.submodules.prefetch = prefetch = self.prefetch
         nest = _walk(m, self)
         wiring.connect(m, prefetch.port, wiring.flipped(self.port))
+        # What a port asks for goes far, and these come from an instruction by some arithmetic.
+        full, rest = Signal.like(self.full), Signal.like(self.rest)
+        m.d.sync += [full.eq(self.full), rest.eq(self.rest)]
         m.d.comb += [
             prefetch.i.valid.eq(nest.valid),
             nest.next.eq(prefetch.i.ready),
             prefetch.i.payload.address.eq(nest.address),
-            prefetch.i.payload.size.eq(Mux(nest.last[0], self.rest, self.full)),
+            prefetch.i.payload.size.eq(Mux(nest.last[0], rest, full)),
             prefetch.i.payload.tag.eq(nest.last[0]),
             self.last.eq(prefetch.o.payload.tag),
             self.error.eq(prefetch.error),

@@ -14,7 +14,7 @@ from amaranth.utils import ceil_log2
 from emu.machine import Machine
 from hw.bank import Bank, Choice, row_bits
 from hw.lanes import in_column, lane_address, row_of, spread
-from hw.port_check import PortCheck, quotient
+from hw.port_check import PortCheck, quotient, remainder
 from hw.ports import LINE_BYTES, LINE_SHIFT, READ_LATENCY, Shape, read_port, write_port
 
 
@@ -125,7 +125,7 @@ class Scratchpad(wiring.Component):
             whole = row_of(address[LINE_SHIFT:], column if lines > 1 else self.columns - 1, self.columns)
             bank = Signal(range(self.machine.banks), name=f"{name}_bank{column}")
             row = Signal(row_bits(rows), name=f"{name}_row{column}")
-            m.d.comb += [bank.eq(quotient(whole, rows)), row.eq(whole - quotient(whole, rows) * rows)]
+            m.d.comb += [bank.eq(quotient(whole, rows)), row.eq(remainder(whole, rows))]
             found.append((bank, row))
         return found
 
@@ -144,16 +144,17 @@ class Scratchpad(wiring.Component):
             here = (bit & (at == number) for bit, (at, _) in zip(enable, places, strict=True))
             m.d.comb += [
                 reader.enable.eq(Cat(here)),
-                reader.offset.eq(port.address),
                 *(to.eq(row) for to, (_, row) in zip(reader.row, places, strict=True)),
             ]
         # Banks by column and the address, when the banks show what was asked for.
         asked: Any = Cat(port.address[: ceil_log2(self.machine.word)], *(at for at, _ in places))
+        bits = ceil_log2(self.machine.word)
         for stage in range(READ_LATENCY):
             later = Signal(len(asked), name=f"{name}_late{stage}")
             m.d[self.domains[k]] += later.eq(asked)
             asked = later
-        bits = ceil_log2(self.machine.word)
+            if stage == 0:
+                m.d.comb += [getattr(bank, name).offset.eq(asked[:bits]) for bank in banks]
         offset, numbers = asked[:bits], asked[bits:]
         width = ceil_log2(self.machine.banks)
         by_column = Array(numbers.word_select(column, width) for column in range(self.columns))

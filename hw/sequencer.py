@@ -11,6 +11,7 @@ from amaranth.lib.wiring import In, Out
 from emu.isa import Unit
 from hw.fetch import Fetch
 from hw.instruction import ILLEGAL_FIELD, INSTRUCTION_BITS, illegal
+from hw.one_hot import first_of, of_one
 from hw.ports import ADDRESS_BITS, write_port
 from hw.queue import COUNT_BITS, INDEX_BITS, UNITS, Queue
 from hw.segment_table import SEGMENT_BITS, WORD_NUMBER_BITS, Table
@@ -23,6 +24,17 @@ ERROR = data.StructLayout(
     {"code": 8, "unit": 3, "segment": SEGMENT_BITS, "iteration": COUNT_BITS, "index": INDEX_BITS}
 )
 """What went wrong, and where."""
+FOUND = data.StructLayout(
+    {
+        "code": 8,
+        "unit": 3,
+        "segment": SEGMENT_BITS,
+        "repeat": COUNT_BITS,
+        "left": COUNT_BITS,
+        "index": INDEX_BITS,
+    }
+)
+"""The same before the iteration, repeat - left, is known."""
 WRITE = data.StructLayout(
     {"write": 1, "write_unit": 3, "write_address": INDEX_BITS, "write_data": INSTRUCTION_BITS}
 )
@@ -143,6 +155,7 @@ class Sequencer(wiring.Component):
                 queue.write_address.eq(writer.write_address),
                 queue.write_data.eq(writer.write_data),
                 queue.write_code.eq(code),
+                queue.active.eq(self.running | go),
                 queue.begin.eq(begin),
                 queue.stop.eq(stop),
                 queue.segment.base.eq(table.base),
@@ -175,7 +188,8 @@ class Sequencer(wiring.Component):
             self.waiting.eq(Cat(queue.waiting for queue in queues)),
             self.finished.eq(self.running & all_at_end & last),
             go.eq(self.start & ~self.fetch | fetched),
-            begin.eq(go & ~self.running | self.running & all_at_end & ~last),
+            # All are at their end while nothing runs.
+            begin.eq(all_at_end & Mux(self.running, ~last, go)),
             self.fetching.eq(fetch.running | fetched),
         ]
         m.d.sync += fetched.eq(fetch.finished & ~stop)
@@ -212,45 +226,42 @@ class Sequencer(wiring.Component):
         Errors come late in a cycle, and what stops the machine goes everywhere: so there are registers
         before the choice and behind it.
         """
-        at = [("following", following), ("repeat", repeat)]
-        at += [("segment", fetch.segment), ("unit", fetch.unit), ("index", fetch.index)]
-        before = {name: Signal.like(value, name=f"{name}_before") for name, value in at}
-        m.d.sync += [before[name].eq(value) for name, value in at]
-        found = Signal(ERROR)
-        m.d.comb += found.segment.eq(before["following"] - 1)
-        for k, queue in reversed(list(enumerate(queues))):
-            expired = Mux(self.expired & (queue.busy | queue.waiting), WATCHDOG_ERROR, 0)
-            code = Signal(8, name=f"code{k}")
-            index, left = Signal(INDEX_BITS, name=f"index{k}"), Signal(COUNT_BITS, name=f"left{k}")
-            never = Signal(name=f"never{k}")
-            m.d.sync += [
-                never.eq(self.running & queue.never & (queue.error == 0)),
-                code.eq(Mux(self.running, _first(queue.error, self.unit[k].error, expired), 0)),
-                index.eq(queue.index),
-                left.eq(queue.left),
-            ]
-            with m.If(never | (code != 0)):
-                iteration = before["repeat"] - left
-                m.d.comb += [
-                    found.code.eq(Mux(never, ILLEGAL_FIELD, code)),
-                    found.unit.eq(k),
-                    found.iteration.eq(iteration),
-                    found.index.eq(index),
-                ]
+        at = {"following": following, "repeat": repeat, "index": fetch.index}
+        at |= {"segment": fetch.segment, "unit": fetch.unit}
+        before = {name: Signal.like(value, name=f"{name}_before") for name, value in at.items()}
+        m.d.sync += [before[name].eq(value) for name, value in at.items()]
+        # What was wrong with fetching, then with every queue: codes, and whether there is one.
+        codes, hits, indices, lefts = [], [], [], []
         code = Signal(8, name="fetch_code")
         expired = Mux(self.expired, WATCHDOG_ERROR, 0)
         load_error = self.unit[Unit.LOAD].error
         m.d.sync += code.eq(Mux(fetch.running, _first(fetch.error, load_error, expired), 0))
-        with m.If(code != 0):
-            m.d.comb += [
-                found.code.eq(code),
-                found.unit.eq(before["unit"]),
-                found.segment.eq(before["segment"]),
-                found.iteration.eq(0),
-                found.index.eq(before["index"]),
+        codes.append(code)
+        hits.append(code != 0)
+        for k, queue in enumerate(queues):
+            expired = Mux(self.expired & (queue.busy | queue.waiting), WATCHDOG_ERROR, 0)
+            code = Signal(8, name=f"code{k}")
+            index, left = Signal(INDEX_BITS, name=f"index{k}"), Signal(COUNT_BITS, name=f"left{k}")
+            m.d.sync += [
+                code.eq(Mux(self.running, _first(queue.error, self.unit[k].error, expired), 0)),
+                index.eq(queue.index),
+                left.eq(queue.left),
             ]
+            codes.append(Mux(queue.never, ILLEGAL_FIELD, code))
+            hits.append(queue.never | (code != 0))
+            indices.append(index)
+            lefts.append(left)
+        first, found, error = Signal(1 + UNITS), Signal(FOUND), Signal(FOUND)
+        m.d.comb += [
+            first.eq(first_of(Cat(hits))),
+            found.code.eq(of_one(first, codes)),
+            found.index.eq(of_one(first, [before["index"], *indices])),
+            found.unit.eq(of_one(first, [before["unit"], *range(UNITS)])),
+            found.segment.eq(Mux(first[0], before["segment"], before["following"] - 1)),
+            found.repeat.eq(Mux(first[0], 0, before["repeat"])),
+            found.left.eq(of_one(first[1:], lefts)),
+        ]
         failed, begun = Signal(), Signal()
-        error = Signal(ERROR)
         m.d.comb += begun.eq(self.start & self.idle)
         m.d.sync += [error.eq(found), error.code.eq(Mux(failed, 0, found.code))]
         with m.If(begun):
@@ -261,7 +272,7 @@ class Sequencer(wiring.Component):
             self.error.eq(error.code),
             self.error_unit.eq(error.unit),
             self.error_segment.eq(error.segment),
-            self.error_iteration.eq(error.iteration),
+            self.error_iteration.eq(error.repeat - error.left),
             self.error_index.eq(error.index),
         ]
         active = self.running | self.fetching

@@ -12,7 +12,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.axi import OKAY, checked_width, write_bus
 from hw.beats import Beats
-from hw.lanes import rotated, touched
+from hw.lanes import rotated
 from hw.ports import BUS_ERROR, READ_LATENCY, read_port
 from hw.requests import OWED_BITS, Requests
 from hw.sequencer import PORT
@@ -107,7 +107,8 @@ class StoreEngine(wiring.Component):
             {
                 "valid": 1,
                 "places": log2(self.width),
-                "strobe": self.width,
+                "first": log2(self.width),
+                "count": log2(self.width) + 1,
                 "last": 1,
             }
         )
@@ -124,13 +125,14 @@ class StoreEngine(wiring.Component):
             self.memory.address.eq(beats.place),
         ]
         with m.If(read):
-            m.d.comb += self.memory.enable.eq(touched(beats.place, beats.count, len(self.memory.enable)))
+            m.d.comb += self.memory.enable.eq(beats.lines)
         # Follow the word through the memory.
         stages = [Signal(stage, name=f"stage{k}") for k in range(READ_LATENCY + 1)]
         m.d.comb += [
             stages[0].valid.eq(read),
             stages[0].places.eq(beats.first - beats.place),
-            stages[0].strobe.eq(ones(beats.count, self.width) << beats.first),
+            stages[0].first.eq(beats.first),
+            stages[0].count.eq(beats.count),
             stages[0].last.eq(beats.last),
         ]
         for before, after in pairwise(stages):
@@ -138,7 +140,7 @@ class StoreEngine(wiring.Component):
         entry, shown = Signal(held), Signal(held)
         m.d.comb += [
             entry.data.eq(rotated(m, self.memory.data, stages[-1].places)),
-            entry.strobe.eq(Mux(empty, 0, stages[-1].strobe)),
+            entry.strobe.eq(Mux(empty, 0, ones(stages[-1].count, self.width) << stages[-1].first)),
             entry.last.eq(stages[-1].last),
             fifo.w_data.eq(entry),
             fifo.w_en.eq(stages[-1].valid),

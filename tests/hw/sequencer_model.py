@@ -85,12 +85,16 @@ class Model:
     def _word(self, unit: int) -> int:
         return self.memories[unit][self.one.first[unit] + self.index[unit]]
 
+    def works(self, unit: int) -> bool:
+        """Whether it holds an instruction that is no WAIT."""
+        return self.held[unit] and self._word(unit) & 0xFF != 1
+
     def cycle(self, finishing: int) -> Cycle:
         """What is shown; then the next cycle."""
         shown, done, one = Cycle(), [False] * len(Unit), self.one
-        waits = [held and self._word(unit) & 0xFF == 1 for unit, held in enumerate(self.held)]
+        waits = [held and not self.works(unit) for unit, held in enumerate(self.held)]
         for unit in Unit:
-            if self.held[unit] and not waits[unit]:
+            if self.works(unit):
                 shown.busy |= 1 << unit
                 shown.start |= (self.fresh[unit] and not code_of(self._word(unit), unit)) << unit
                 shown.words[unit] = self._word(unit)

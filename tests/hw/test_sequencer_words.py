@@ -74,7 +74,8 @@ class Bench:
         for _ in range(MOST):
             if not model.running:
                 break
-            finishing = sum(int(self.rng.integers(8) < eager[unit]) << unit for unit in Unit)
+            ends = (model.works(unit) and self.rng.integers(8) < eager[unit] for unit in Unit)
+            finishing = sum(int(end) << unit for unit, end in enumerate(ends))
             for unit in Unit:
                 ctx.set(dut.unit[unit].finishing, finishing >> unit & 1)
             last = model.cycle(finishing)

@@ -28,8 +28,8 @@ FAULTS = {
     "a wait is met at once": (
         Queue,
         "_wait",
-        "met.eq(Array(reached)[program.awaited])",
-        "met.eq(1)",
+        "met.eq(of_one(awaited, reached))",
+        "met.eq(program.waits)",
     ),
     "the bank that adds drains": (
         Accumulator,
