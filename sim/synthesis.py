@@ -29,8 +29,12 @@ TRIES = (
 )
 """Ways to place a unit, until one reaches the target. A single cell that a placer puts across the device
 costs a fifth of the clock, and which cell that is, is luck; so one way alone says little."""
-PLACED = ("--placer", "static", "--no-route")
-"""For a whole accelerator, whose wires take the router hours."""
+SPREAD = ("--placer", "static", "--no-route", "--write", "spread.json")
+PLACED = ("--placer", "heap", "--no-route")
+"""How a whole accelerator is placed, whose wires take the router hours: `heap` knows of time, but from a
+netlist without pins it makes a heap, which it does not get apart again. So what `static` makes of it comes
+first, and its memories and multipliers stay where they are."""
+HELD = ("DP16KD", "MULT18X18D")
 CLOCK = re.compile(r"Max frequency for clock\s+'[^']*': ([\d.]+) MHz")
 READ = """\
 read_verilog unit.v
@@ -117,7 +121,7 @@ def speed(verilog: str, top: str, *, by_module: bool = False) -> Speed:
     """The clock that the unit by itself reaches, placed and routed without pins: paths from its ports
     and to them do not count. The first of TRIES that reaches the target, or else the best one.
     SimulatorError where it does not fit. `by_module` as of `area`; then it is placed, not routed, and the
-    clock is what the placer says of it."""
+    clock is what the placer says of it, which takes half an hour."""
     folder = _synthesized(verilog, top, ECP5_BY_MODULE if by_module else ECP5)
     if by_module:
         return _estimated(folder)
@@ -132,10 +136,10 @@ def speed(verilog: str, top: str, *, by_module: bool = False) -> Speed:
     return best
 
 
-def _nextpnr(folder: Path, *options: str) -> str:
-    """What nextpnr prints while it works on the netlist of a folder."""
+def _nextpnr(folder: Path, *options: str, netlist: str = "netlist.json") -> str:
+    """What nextpnr prints while it works on a netlist of a folder."""
     return run_tool(
-        "nextpnr-ecp5", *DEVICE, *options, "--json", "netlist.json", "--out-of-context",
+        "nextpnr-ecp5", *DEVICE, *options, "--json", netlist, "--out-of-context",
         "--freq", str(TARGET_MHZ), "--timing-allow-fail",
         folder=folder,
     )  # fmt: skip
@@ -146,10 +150,28 @@ def _estimated(folder: Path) -> Speed:
     log = folder / "placed.log"
     if not log.exists():
         with tempfile.TemporaryDirectory(prefix=".", dir=folder) as work:
-            shutil.copy(folder / "netlist.json", work)
-            (Path(work) / "placed.log").write_text(_nextpnr(Path(work), *PLACED))
-            (Path(work) / "placed.log").rename(log)
+            place = Path(work)
+            shutil.copy(folder / "netlist.json", place)
+            _nextpnr(place, *SPREAD)
+            _hold(place / "netlist.json", place / "spread.json", place / "held.json")
+            (place / "placed.log").write_text(_nextpnr(place, *PLACED, netlist="held.json"))
+            (place / "placed.log").rename(log)
     return Speed(float(CLOCK.findall(log.read_text())[-1]), "placed, not routed")
+
+
+def _hold(netlist: Path, spread: Path, held: Path) -> None:
+    """Writes a netlist in which cells of the kinds HELD have the places that they have in another."""
+    design = json.loads(netlist.read_text())
+    places = {}
+    for module in json.loads(spread.read_text())["modules"].values():
+        for name, cell in module["cells"].items():
+            if cell["type"] in HELD:
+                places[name] = cell["attributes"]["NEXTPNR_BEL"]
+    for module in design["modules"].values():
+        for name, cell in module["cells"].items():
+            if cell["type"] in HELD:
+                cell["attributes"]["BEL"] = places[name]
+    held.write_text(json.dumps(design))
 
 
 def _placed(folder: Path, top: str, options: tuple[str, ...]) -> Speed:
