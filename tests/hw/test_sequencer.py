@@ -12,10 +12,10 @@ from emu.isa import Unit, decode, encode
 from emu.machine import Machine
 from emu.program import Program
 from emu.timing import simulate_program
-from hw.segment_table import DESCRIPTOR_WORDS
 from hw.sequencer import Sequencer
 from tests.emu.test_timing import programs
 from tests.hw.controlled import descriptors
+from tests.hw.loading import load
 
 DEPTH, SEGMENTS = 64, 4
 Spans = list[list[tuple[int, int]]]
@@ -30,25 +30,9 @@ def run(program: Program) -> tuple[Spans, int]:
 
     async def bench(ctx: Any) -> None:
         nonlocal total
-        for number, words in enumerate(descriptors(program)):
-            for word, value in enumerate(words):
-                assert word < DESCRIPTOR_WORDS
-                ctx.set(dut.describe, 1)
-                ctx.set(dut.describe_segment, number)
-                ctx.set(dut.describe_word, word)
-                ctx.set(dut.describe_data, value)
-                await ctx.tick()
-        ctx.set(dut.describe, 0)
-        for unit in Unit:
-            instructions = [i for segment in program.segments for i in segment.queues[unit]]
-            for address, instruction in enumerate(instructions):
-                ctx.set(dut.write, 1)
-                ctx.set(dut.write_unit, int(unit))
-                ctx.set(dut.write_address, address)
-                ctx.set(dut.write_data, int.from_bytes(encode(instruction), "little"))
-                await ctx.tick()
-        ctx.set(dut.write, 0)
-        ctx.set(dut.segments, len(program.segments))
+        queues = ([i for segment in program.segments for i in segment.queues[unit]] for unit in Unit)
+        memories = [[int.from_bytes(encode(i), "little") for i in queue] for queue in queues]
+        await load(ctx, dut, memories, descriptors(program))
         ctx.set(dut.start, 1)
         await ctx.tick()
         ctx.set(dut.start, 0)

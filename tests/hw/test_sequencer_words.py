@@ -11,6 +11,7 @@ from amaranth.sim import Simulator
 from emu.isa import UNIT, Unit
 from emu.isa.encoding import OPCODES
 from hw.sequencer import ERROR_LATENCY, Sequencer
+from tests.hw.loading import load
 from tests.hw.sequencer_model import Cycle, Descriptor, Model, code_of, random_word
 
 DEPTH, SEGMENTS = 16, 4
@@ -32,24 +33,7 @@ class Bench:
         self.ended = 0
 
     async def load(self, ctx: Any, memories: list[list[int]], segments: list[Descriptor]) -> None:
-        dut = self.dut
-        for number, segment in enumerate(segments):
-            for word, value in enumerate(segment.words()):
-                ctx.set(dut.describe, 1)
-                ctx.set(dut.describe_segment, number)
-                ctx.set(dut.describe_word, word)
-                ctx.set(dut.describe_data, value)
-                await ctx.tick()
-        ctx.set(dut.describe, 0)
-        for unit in Unit:
-            for address, word in enumerate(memories[unit]):
-                ctx.set(dut.write, 1)
-                ctx.set(dut.write_unit, int(unit))
-                ctx.set(dut.write_address, address)
-                ctx.set(dut.write_data, word)
-                await ctx.tick()
-        ctx.set(dut.write, 0)
-        ctx.set(dut.segments, len(segments))
+        await load(ctx, self.dut, memories, [segment.words() for segment in segments])
 
     def shown(self, ctx: Any, like: Cycle) -> Cycle:
         """What the sequencer shows; instructions and bases where one is held."""
