@@ -60,7 +60,7 @@ class LineMemory(wiring.Component):
         address, mask, data = (Signal.like(value) for value in (port.address, port.mask, port.data))
         bad = beyond(port.address[LINE_SHIFT:], port.enable, self.lines)
         m.d.write += [
-            mask.eq(Mux(bad, 0, port.mask)),
+            mask.eq(Mux(bad | ~port.enable.any(), 0, port.mask)),
             port.error.eq(Mux(bad, ADDRESS_ERROR, 0)),
         ]
         with m.If(port.enable.any()):

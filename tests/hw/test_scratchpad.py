@@ -66,7 +66,9 @@ class Request:
         places = np.arange(self.address, self.address + self.size)
         kept = places[rng.random(self.size) < 0.8]
         data = rng.integers(0, 256, lanes, dtype=np.uint8)
-        ctx.set(self.port.mask, sum(1 << int(place) % lanes for place in kept))
+        mask = sum(1 << int(place) % lanes for place in kept)
+        # Of what is not written it may be anything.
+        ctx.set(self.port.mask, mask if self.size else -1)
         ctx.set(self.port.data, int.from_bytes(data.tobytes(), "little"))
         return kept, data[kept % lanes]
 
@@ -174,7 +176,7 @@ def test_lines(lines: int, write: Shape, reads: tuple[Shape, ...]) -> None:
             memory[places] = data
             await ctx.tick()
             ctx.set(dut.write.enable, 0)
-            ctx.set(dut.write.mask, 0)
+            ctx.set(dut.write.mask, -1)  # as that of a write to another memory
             assert ctx.get(dut.write.error) == 0
             await ctx.tick()
         for _ in range(60):
