@@ -9,6 +9,7 @@ came before. What the program computes and when is up to the emulator to say.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -356,28 +357,39 @@ def random_program(
         address = -(-(at + size) // align) * align
         return at
 
-    images = {
-        space: region(space.name.lower(), len(data), "weights") for space, data in chip.spaces.items()
-    }
+    # What the memories on the chip hold, in pieces that have anything beside them in DRAM.
+    pieces = []
+    for k, (space, low, high) in enumerate(_pieces(chip, shifts := np.random.default_rng((seed, 1)))):
+        shift = int(shifts.integers(align))
+        at = region(f"{space.name.lower()}{k}", shift + high - low, "weights") + shift
+        pieces.append((at, space, low, high))
     spare_in = region("spare", SPARE_BYTES, "weights")
     spare_out = region("stored", SPARE_BYTES, "activations")
     dump = region("dump", machine.scratchpad_bytes, "labels")
     maker = Maker(chip, (spare_in, spare_out))
     middle = [_middle(maker, f"random{k}", instructions, repeat) for k in range(1 + maker.below(2))]
-    whole: dict[str, Any] = {"address": 0, **dict.fromkeys(("count1", "count2"), 1)}
-    whole |= dict.fromkeys(("dram_stride1", "dram_stride2", "stride1", "stride2"), 0)
+    once: dict[str, Any] = dict.fromkeys(("count1", "count2"), 1)
+    once |= dict.fromkeys(("dram_stride1", "dram_stride2", "stride1", "stride2"), 0)
     fill = [
-        Load(dram=images[space], space=space, size=len(data), **whole)
-        for space, data in chip.spaces.items()
+        Load(dram=at, space=space, address=low, size=high - low, **once) for at, space, low, high in pieces
     ]
-    take = Store(dram=dump, size=machine.scratchpad_bytes, **whole)
+    take = Store(dram=dump, address=0, size=machine.scratchpad_bytes, **once)
     segments = (_segment("fill", {Unit.LOAD: fill}), *middle, _segment("dump", {Unit.STORE: [take]}))
     dram = rng.integers(0, 256, address, dtype=np.uint8)
-    for space, data in chip.spaces.items():
-        dram[images[space] : images[space] + len(data)] = data
+    for at, space, low, high in pieces:
+        dram[at : at + high - low] = chip.spaces[space][low:high]
     program = Program(machine, segments, tuple(regions), address, "uint8")
     program.check()
     return program, dram
+
+
+def _pieces(chip: Chip, rng: np.random.Generator) -> list[tuple[Space, int, int]]:
+    """All memories on the chip in pieces from a byte to another one, in any order."""
+    pieces = []
+    for space, data in chip.spaces.items():
+        cuts = sorted({0, len(data), *rng.integers(1, len(data), rng.integers(4)).tolist()})
+        pieces += [(space, low, high) for low, high in pairwise(cuts)]
+    return [pieces[k] for k in rng.permutation(len(pieces))]
 
 
 def _middle(maker: Maker, name: str, instructions: int, repeat: int) -> Segment:
