@@ -338,11 +338,12 @@ class Maker:
 
 
 def random_program(
-    machine: Machine, seed: int, *, instructions: int = 14, repeat: int = 3
+    machine: Machine, seed: int, *, instructions: int = 14, repeat: int = 3, whole: bool = False
 ) -> tuple[Program, NDArray[np.uint8]]:
     """A program of about so many instructions, and the DRAM that it starts with; reproducible.
 
-    The machine needs at least one bank per area, 14.
+    The machine needs at least one bank per area, 14. The memories on the chip are filled in pieces, or each
+    as a `whole`.
     """
     rng = np.random.default_rng(seed)
     chip = Chip(machine, rng)
@@ -358,10 +359,11 @@ def random_program(
         return at
 
     # What the memories on the chip hold, in pieces that have anything beside them in DRAM.
+    shifts = np.random.default_rng((seed, 1))
     pieces = []
-    for k, (space, low, high) in enumerate(_pieces(chip, shifts := np.random.default_rng((seed, 1)))):
-        shift = int(shifts.integers(align))
-        at = region(f"{space.name.lower()}{k}", shift + high - low, "weights") + shift
+    for space, low, high in _wholes(chip) if whole else _pieces(chip, shifts):
+        shift = 0 if whole else int(shifts.integers(align))
+        at = region(space.name.lower(), shift + high - low, "weights") + shift
         pieces.append((at, space, low, high))
     spare_in = region("spare", SPARE_BYTES, "weights")
     spare_out = region("stored", SPARE_BYTES, "activations")
@@ -383,11 +385,16 @@ def random_program(
     return program, dram
 
 
+def _wholes(chip: Chip) -> list[tuple[Space, int, int]]:
+    """All memories on the chip, from their first byte to their end."""
+    return [(space, 0, len(data)) for space, data in chip.spaces.items()]
+
+
 def _pieces(chip: Chip, rng: np.random.Generator) -> list[tuple[Space, int, int]]:
-    """All memories on the chip in pieces from a byte to another one, in any order."""
+    """The same in pieces, in any order."""
     pieces = []
-    for space, data in chip.spaces.items():
-        cuts = sorted({0, len(data), *rng.integers(1, len(data), rng.integers(4)).tolist()})
+    for space, _, end in _wholes(chip):
+        cuts = sorted({0, end, *rng.integers(1, end, rng.integers(4)).tolist()})
         pieces += [(space, low, high) for low, high in pairwise(cuts)]
     return [pieces[k] for k in rng.permutation(len(pieces))]
 

@@ -146,7 +146,7 @@ def _changed(segment: Segment, place: Place, op: Instruction) -> Segment:
 
 def random_material(machine: Machine, seed: int, *, instructions: int = 10, repeat: int = 3) -> Material:
     """A random program that loads no more constants than it uses."""
-    program, dram = random_program(machine, seed, instructions=instructions, repeat=repeat)
+    program, dram = random_program(machine, seed, instructions=instructions, repeat=repeat, whole=True)
     used = 1 + max(
         (getattr(op, "param", 0) for s in program.segments for queue in s.queues for op in queue), default=0
     )
