@@ -70,7 +70,7 @@ def read_port(shape: Shape) -> wiring.Signature:
 def write_port(shape: Shape) -> wiring.Signature:
     """Of a writer.
 
-    address, enable : as of `read_port`;  mask : by lane, whether a byte is written; none is without `enable`
+    address, enable : as of `read_port`;  mask : by lane, whether a byte is written, if `enable` is not 0
     data : by lane; whoever reads WRITE_LATENCY cycles later finds it
     error : a cycle later, as of `read_port`
     """
