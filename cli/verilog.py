@@ -36,8 +36,8 @@ def verilog(
         bool,
         typer.Option(
             "--stats",
-            help="Synthesize for an ECP5-85F and place: area and speed. Takes minutes; the accelerator only"
-            " if named.",
+            help="Synthesize for an ECP5-85F and place: area and speed. Takes minutes; the accelerator,"
+            " only if named, half an hour and more.",
         ),
     ] = False,
     json: Json = False,
