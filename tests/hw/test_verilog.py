@@ -200,6 +200,12 @@ def test_same_as_the_verilog_of_amaranth(name, tmp_path):
     )
 
 
+def test_zeros_of_memories_are_for_simulators(tmp_path):
+    (tmp_path / "mixture.v").write_text(verilog_text(Mixture(), "mixture"))
+    for options, assertion in (("", "assert-none"), ("-nosynthesis", "assert-any")):
+        yosys(f"read_verilog {options} mixture.v\nselect -{assertion} t:$meminit*\n", tmp_path)
+
+
 def test_the_same_text_each_time():
     assert verilog_text(Unit(Argmax(lanes=2)), "argmax") == verilog_text(Unit(Argmax(lanes=2)), "argmax")
 

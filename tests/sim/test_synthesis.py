@@ -1,13 +1,16 @@
 # amaranth: UnusedElaboratable=no
 """sim.synthesis on a unit whose size one can count."""
 
+import re
+
 import pytest
 from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import wiring
+from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hw.verilog import verilog_text
-from sim.runner import SimulatorError
+from sim.runner import SimulatorError, cache_folder
 from sim.synthesis import area, speed
 
 
@@ -22,6 +25,27 @@ class Accumulator(wiring.Component):
         m = Module()
         product = Signal(signed(24))
         m.d.sync += [product.eq(self.a * self.b), self.total.eq(self.total + product)]
+        return m
+
+
+class Pair(wiring.Component):
+    """Two of them, and a memory."""
+
+    a: In(signed(12))
+    b: In(signed(12))
+    total: Out(signed(24))
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.first = first = Accumulator()
+        m.submodules.second = second = Accumulator()
+        m.submodules.store = store = Memory(shape=signed(24), depth=512, init=[])
+        write, read = store.write_port(), store.read_port()
+        m.d.comb += [
+            first.a.eq(self.a), first.b.eq(self.b), second.a.eq(self.a), second.b.eq(self.b),
+            write.addr.eq(self.a), write.data.eq(first.total), write.en.eq(1),
+            read.addr.eq(second.total), self.total.eq(read.data ^ second.total),
+        ]  # fmt: skip
         return m
 
 
@@ -44,11 +68,32 @@ def test_area(verilog):
     assert found.gates > 500  # the product alone
 
 
+def test_area_by_module_counts_every_instance(verilog, monkeypatch):
+    text = verilog_text(Pair(), "pair", share=True)
+    assert len(re.findall(r"^module ", text, re.M)) == 2
+    found = area(text, "pair", by_module=True)
+    assert (found.dsp, found.memories) == (2, 1)
+    assert found.gates == 2 * area(verilog, "accumulator").gates + 24 + found.memories
+    assert found.fits
+
+    monkeypatch.setattr("sim.synthesis.LUTS", 95)
+    larger = area(text, "pair", by_module=True)
+    assert (larger.lut, larger.ff, larger.gates) == (None, 96, found.gates)
+    assert not larger.fits
+
+
 def test_speed_names_the_slowest_path(verilog):
     found = speed(verilog, "accumulator")
     assert 100 < found.mhz < 1000
     assert found.path.startswith(("product to total: ", "total to total: "))
     assert found.path.endswith(" of them routing")
+
+
+def test_a_placement_without_an_end_is_given_up(verilog, monkeypatch):
+    monkeypatch.setattr("sim.synthesis.cache_folder", lambda: cache_folder() / "given-up")
+    monkeypatch.setattr("sim.synthesis.TRY_SECONDS", 0.01)
+    with pytest.raises(SimulatorError, match=r"--placer heap .*has no end in 0.01 s"):
+        speed(verilog, "accumulator")
 
 
 def test_the_clock_of_what_is_only_placed(verilog):
