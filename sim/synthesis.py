@@ -160,17 +160,16 @@ def speed(verilog: str, top: str, *, by_module: bool = False) -> Speed:
         return _estimated(folder)
     best: Speed | None = None
     for options in TRIES:
-        try:
-            found = _placed(folder, top, options)
-        except UnfinishedError as unfinished:
-            error = unfinished
-            continue
-        if best is None or found.mhz > best.mhz:
+        found = _placed(folder, top, options)
+        if found and (best is None or found.mhz > best.mhz):
             best = found
-        if best.mhz >= TARGET_MHZ:
+        if best and best.mhz >= TARGET_MHZ:
             break
     if best is None:
-        raise error
+        ways = ", ".join(" ".join(options) for options in TRIES)
+        raise SimulatorError(
+            f"nextpnr places {top} with none of {ways}: each has no end in {TRY_SECONDS} s"
+        )
     return best
 
 
@@ -216,14 +215,20 @@ def _hold(netlist: Path, spread: Path, held: Path) -> None:
     held.write_text(json.dumps(design))
 
 
-def _placed(folder: Path, top: str, options: tuple[str, ...]) -> Speed:
+def _placed(folder: Path, top: str, options: tuple[str, ...]) -> Speed | None:
+    """None if it was given up, which is kept too."""
     report = folder / f"speed-{'-'.join(options[1::2])}.json"
     if not report.exists():
         with tempfile.TemporaryDirectory(prefix=".", dir=folder) as work:
             shutil.copy(folder / "netlist.json", work)
-            _nextpnr(Path(work), *options, "--report", "report.json", "-q", seconds=TRY_SECONDS)
+            try:
+                _nextpnr(Path(work), *options, "--report", "report.json", "-q", seconds=TRY_SECONDS)
+            except UnfinishedError:
+                (Path(work) / "report.json").write_text("null")
             (Path(work) / "report.json").rename(report)
     measured = json.loads(report.read_text())
+    if measured is None:
+        return None
     if not measured["fmax"]:
         raise SimulatorError(f"{top} has no path between registers")
     mhz = min(clock["achieved"] for clock in measured["fmax"].values())

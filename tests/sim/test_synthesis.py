@@ -94,6 +94,9 @@ def test_a_placement_without_an_end_is_given_up(verilog, monkeypatch):
     monkeypatch.setattr("sim.synthesis.TRY_SECONDS", 0.01)
     with pytest.raises(SimulatorError, match=r"--placer heap .*has no end in 0.01 s"):
         speed(verilog, "accumulator")
+    monkeypatch.setattr("sim.synthesis.run_tool", None)  # that it was given up is kept
+    with pytest.raises(SimulatorError, match=r"--placer heap .*has no end in 0.01 s"):
+        speed(verilog, "accumulator")
 
 
 def test_the_clock_of_what_is_only_placed(verilog):
