@@ -167,7 +167,8 @@ def _print(found: "Report", plain: dict[str, Any]) -> None:
 
 def _scalesim(topology: Path, config: Path, machine: str, json: bool) -> None:
     from emu.machine import Machine
-    from emu.scalesim import compare, read_config, read_topology
+    from emu.scalesim import compare, read_config
+    from emu.topology import read_topology
 
     report = compare(read_topology(topology), read_config(config), Machine.load(machine))
     if json:

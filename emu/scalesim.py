@@ -1,13 +1,12 @@
-"""SCALE-Sim files as input, and its compute cycles.
+"""SCALE-Sim's array as a `.cfg`, and its compute cycles.
 
-SCALE-Sim 3 describes a workload as a CSV of matrix products (`-i gemm`) and an array as a `.cfg`.
-Its compute cycles are a closed form (no memory stalls), which is reproduced here to the cycle.
+SCALE-Sim 3 reads a workload (`emu.topology`) and an array. Its compute cycles are a closed form
+(no memory stalls), which is reproduced here to the cycle.
 """
 
 from __future__ import annotations
 
 import configparser
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,32 +14,18 @@ from typing import Any
 from emu.duration import cycles as duration
 from emu.isa import Matmul
 from emu.machine import Machine
+from emu.topology import Product, positive
 from model.errors import InputError
 from model.files import existing_file
 
 SECTION = "architecture_presets"
-HEADER = ("layer", "m", "n", "k")
-LARGEST = 2**31 - 1
-
-
-@dataclass(frozen=True)
-class Product:
-    """[m, k] times [k, n]."""
-
-    name: str
-    m: int
-    n: int
-    k: int
-
-    @property
-    def macs(self) -> int:
-        """Multiplications, each with its addition."""
-        return self.m * self.n * self.k
+DATAFLOWS = ("ws", "os", "is")
+"""What stays in the array: weights, outputs or inputs."""
 
 
 @dataclass(frozen=True)
 class Systolic:
-    """SCALE-Sim's array: rows R x columns C, "ws" (weight stationary) or "os" (output stationary)."""
+    """SCALE-Sim's array: rows R x columns C, and one of `DATAFLOWS`."""
 
     name: str
     rows: int
@@ -51,35 +36,8 @@ class Systolic:
         for key in ("rows", "columns"):
             if getattr(self, key) < 1:
                 raise InputError(f"{key} of the array must be positive, not {getattr(self, key)}")
-        if self.dataflow not in ("ws", "os"):
-            raise InputError(f"Dataflow must be ws or os, not {self.dataflow!r}")
-
-
-def read_topology(path: Path) -> tuple[Product, ...]:
-    """Products of a GEMM topology: a header `Layer, M, N, K,`, then one product per line.
-
-    SCALE-Sim ends every line with a comma; lines without one are read too. A fifth field, its
-    sparsity N:M, must be dense. Anything else is refused with its line.
-    """
-    path = existing_file(path)
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [[field.strip() for field in row] for row in csv.reader(file, strict=True)]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} is not a CSV text file: {error}") from None
-    lines = [(number, row) for number, row in enumerate(rows, 1) if any(row)]
-    seen = [field.lower() for field in lines[0][1][:4]] if lines else []
-    if seen[:1] == ["layer name"]:  # as its files of convolutions have it
-        seen[0] = HEADER[0]
-    if tuple(seen) != HEADER:
-        raise InputError(
-            f"{path}: the first line must be 'Layer, M, N, K,' (the GEMM form), "
-            f"not {(', '.join(lines[0][1][:4]) if lines else 'nothing')!r}"
-        )
-    products = [_product(path, number, line) for number, line in lines[1:]]
-    if not products:
-        raise InputError(f"{path} has no products, at least one line NAME, M, N, K is wanted")
-    return tuple(products)
+        if self.dataflow not in DATAFLOWS:
+            raise InputError(f"Dataflow must be one of {', '.join(DATAFLOWS)}, not {self.dataflow!r}")
 
 
 def read_config(path: Path) -> Systolic:
@@ -98,24 +56,30 @@ def read_config(path: Path) -> Systolic:
             raise InputError(f"{path}: {key} is missing in [{SECTION}]")
     if parser.get("sparsity", "SparsitySupport", fallback="false").strip().lower() == "true":
         raise InputError(f"{path}: SparsitySupport must be false, sparse products are not modelled")
-    rows, columns = (_positive(f"{path}: {key}", values[key]) for key in ("ArrayHeight", "ArrayWidth"))
-    dataflow = values["Dataflow"].strip().lower()
-    if dataflow not in ("ws", "os"):
-        raise InputError(f"{path}: Dataflow must be ws or os, not {values['Dataflow']!r}")
+    rows, columns = (positive(f"{path}: {key}", values[key]) for key in ("ArrayHeight", "ArrayWidth"))
     name = parser.get("general", "run_name", fallback=path.stem).strip()
-    return Systolic(name, rows, columns, dataflow)
+    try:
+        return Systolic(name, rows, columns, values["Dataflow"].strip().lower())
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
 
 
 def compute_cycles(product: Product, array: Systolic) -> int:
     """Compute cycles that SCALE-Sim 3 reports for one product, without stalls for memory.
 
-    Weight stationary: ceil(K/R) * ceil(N/C) * (M + 2R + C - 2) - 1.
-    Output stationary: ceil(M/R) * ceil(N/C) * (K + R + C - 2) - 1.
+    What stays in the array takes R * C of its elements at a time; the third side streams through:
+
+    - weight stationary: ceil(K/R) * ceil(N/C) * (M + 2R + C - 2) - 1,
+    - input stationary: ceil(K/R) * ceil(M/C) * (N + 2R + C - 2) - 1,
+    - output stationary: ceil(M/R) * ceil(N/C) * (K + R + C - 2) - 1.
     """
     R, C = array.rows, array.columns
-    if array.dataflow == "ws":
-        return -(-product.k // R) * -(-product.n // C) * (product.m + 2 * R + C - 2) - 1
-    return -(-product.m // R) * -(-product.n // C) * (product.k + R + C - 2) - 1
+    down, across, streamed, loading = {
+        "ws": (product.k, product.n, product.m, R),
+        "is": (product.k, product.m, product.n, R),
+        "os": (product.m, product.n, product.k, 0),
+    }[array.dataflow]
+    return -(-down // R) * -(-across // C) * (streamed + loading + R + C - 2) - 1
 
 
 def machine_cycles(product: Product, machine: Machine) -> int:
@@ -143,7 +107,7 @@ def compare(
         layers.append(
             {
                 "name": product.name,
-                "op": "matmul",
+                "op": product.op,
                 "m": product.m,
                 "n": product.n,
                 "k": product.k,
@@ -177,31 +141,6 @@ def compare(
         report["machine"] |= {"clock_mhz": machine.clock_mhz, "cycles": total}
         report["machine"]["mac_utilization"] = macs / (total * machine.lanes * machine.depth)
     return report
-
-
-def _product(path: Path, number: int, line: list[str]) -> Product:
-    place = f"{path}, line {number}"
-    fields = list(line)
-    while fields and fields[-1] == "":
-        fields.pop()
-    if len(fields) not in (4, 5):
-        raise InputError(f"{place} has {len(fields)} fields, NAME, M, N, K are wanted")
-    name, *sides = fields[:4]
-    if not name:
-        raise InputError(f"{place}: the name of the layer is missing")
-    if len(fields) == 5:
-        ratio = fields[4].split(":")
-        if len(ratio) != 2 or ratio[0].strip() != ratio[1].strip() or not ratio[0].strip().isdecimal():
-            raise InputError(f"{place}: sparsity must be dense (1:1), not {fields[4]!r}")
-    m, n, k = (_positive(f"{place}: {key}", text) for key, text in zip("MNK", sides, strict=True))
-    return Product(name, m, n, k)
-
-
-def _positive(thing: str, text: str) -> int:
-    text = text.strip()
-    if not (text.isascii() and text.isdecimal() and len(text) <= 12 and 1 <= int(text) <= LARGEST):
-        raise InputError(f"{thing} must be a positive integer, not {text!r}")
-    return int(text)
 
 
 def _share(part: int, whole: int) -> float:

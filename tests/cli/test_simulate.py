@@ -106,7 +106,7 @@ def test_scalesim(capsys, tmp_path):
     assert main(["simulate", "--compat", "scalesim", *map(str, files)]) == 0
     assert "scores" in capsys.readouterr().out
     (tmp_path / "t.csv").write_text("nonsense")
-    assert "first line must be" in refused(capsys, "simulate", "--compat", "scalesim", *files)
+    assert "has no layers" in refused(capsys, "simulate", "--compat", "scalesim", *files)
 
 
 def test_traffic(capsys):
