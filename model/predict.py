@@ -73,13 +73,13 @@ def placement(config: SegmenterConfig) -> Placement:
 
 def load_integer(path: Path) -> IntegerPredictor:
     """The integer model of an artifact; other files are refused."""
-    if Path(path).suffix != SUFFIX:
+    if Path(path).suffix.lower() != SUFFIX:
         raise InputError(f"{path}: an integer model is wanted, a file that ends in {SUFFIX}")
     return IntegerPredictor(Executor(load_artifact(path)))
 
 
 def load_predictor(path: Path) -> Predictor:
     """The model of a file: an artifact by its suffix, a FP32 checkpoint otherwise."""
-    if Path(path).suffix == SUFFIX:
+    if Path(path).suffix.lower() == SUFFIX:
         return load_integer(path)
     return FloatPredictor(load_checkpoint(path))

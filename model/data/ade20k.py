@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from model.data.pairs import Pair, existing_folder, found, label_mapping
+from model.data.pairs import Pair, existing_folder, found, label_mapping, with_suffix
 from model.errors import InputError
 
 FOLDER = "ADEChallengeData2016"
@@ -24,14 +24,33 @@ MAPPING = label_mapping({value: value - 1 for value in range(1, 151)}, ignored=(
 
 
 def pairs(root: Path, split: str) -> list[Pair]:
-    """images/SPLIT/NAME.jpg with annotations/SPLIT/NAME.png under `root` or its ADE folder."""
+    """images/SPLIT/NAME.jpg with annotations/SPLIT/NAME.png under `root` or its ADE folder.
+
+    Suffixes may be of any case. The full ADE20K, whose files and classes are others, is refused by name.
+    """
     base = existing_folder(root)
     if (base / FOLDER).is_dir():
         base = base / FOLDER
+    elif _is_full(base):
+        raise InputError(
+            f"{root} holds the full ADE20K (thousands of objects and parts, annotations *_seg.png), "
+            f"its benchmark of 150 classes is wanted: {FOLDER}, with images and annotations apart"
+        )
     pictures = found(base / "images" / SPLITS[split], "*.jpg")
     folder = existing_folder(base / "annotations" / SPLITS[split])
-    present = {p.name for p in folder.iterdir()}
+    annotations = {path.stem: path for path in with_suffix(folder, "*.png")}
     for picture in pictures:
-        if f"{picture.stem}.png" not in present:
+        if picture.stem not in annotations:
             raise InputError(f"{picture} has no annotation, {folder / picture.stem}.png is wanted")
-    return [Pair(p.stem, p, folder / f"{p.stem}.png", MAPPING) for p in pictures]
+    return [Pair(p.stem, p, annotations[p.stem], MAPPING) for p in pictures]
+
+
+def _is_full(base: Path) -> bool:
+    """Whether these are the files of the full ADE20K, of 2016 or of 2021."""
+    if any((base / f"index_ade20k.{suffix}").exists() for suffix in ("pkl", "mat")):
+        return True
+    folders = [base, base / "images", base / "images" / "ADE"]
+    below = [folder / split for folder in folders for split in SPLITS.values()]
+    return any(
+        next(folder.glob("*/*_seg.png"), next(folder.glob("*/*/*_seg.png"), None)) for folder in below
+    )

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model.data import scenes
+from model.data import ade20k, scenes
 from model.data.dataset import TRAINING_SEEDS
-from model.data.images import read_image
+from model.data.images import has_colour, read_image
 from model.data.windows import Size, resized, scaled_size
 from model.errors import InputError
 from model.files import refusing
@@ -18,6 +19,18 @@ from model.segmenter.config import SegmenterConfig
 
 PICTURES = (".png", ".jpg", ".jpeg")
 DEFAULT_COUNT = 100
+
+DATASET_ROOTS = (
+    ("leftImg8bit", "gtFine"),
+    (f"{ade20k.FOLDER}/images", f"{ade20k.FOLDER}/annotations"),
+    ("images", "annotations"),
+)
+"""Where pictures and label maps are in the roots of datasets."""
+LABEL_FOLDERS = {"gtfine", "gtcoarse", "annotations", "annotations_instance"}
+LABEL_NAME = re.compile(
+    r"_gt(Fine|Coarse)_|_(label(Train)?Ids|instance(Train)?Ids|seg|parts_\d+)$", re.IGNORECASE
+)
+"""Of label maps, by the layouts of the datasets."""
 
 
 class CalibrationImages(Sequence[NDArray[np.uint8]]):
@@ -48,7 +61,9 @@ def calibration_images(
 ) -> CalibrationImages:
     """`count` pictures of `folder` and the folders in it, evenly spread over the sorted names.
 
-    Hidden files and folders do not count.
+    Of a dataset's root its folder of pictures is taken. Hidden files and folders do not count, nor do the
+    label maps of a dataset. Among pictures in colour one of a single channel is refused: it is a label map
+    of some other layout.
 
     count: by default at most DEFAULT_COUNT. Without a folder a model of generated scenes is
     given training scenes; others are refused, as are folders with too few pictures.
@@ -65,13 +80,25 @@ def calibration_images(
     with refusing(f"calibration folder {folder} cannot be read"):
         if not folder.is_dir():
             raise InputError(f"calibration folder {folder} does not exist or is not a folder")
-        found = sorted(path for path in folder.rglob("*") if _is_picture(path, folder))
+        if LABEL_FOLDERS & {part.lower() for part in folder.resolve().parts[-2:]}:  # it, or a split in it
+            raise InputError(
+                f"calibration folder {folder} holds label maps, a folder of pictures is wanted"
+            )
+        place = _pictures_of(folder)
+        found = sorted(path for path in place.rglob("*") if _is_picture(path, place))
     wanted = count or min(len(found), DEFAULT_COUNT)
     if len(found) < max(wanted, 1):
         raise InputError(
-            f"calibration folder {folder} holds {len(found)} PNG or JPEG files, wanted {max(wanted, 1)}"
+            f"calibration folder {folder} holds {len(found)} PNG or JPEG pictures, wanted {max(wanted, 1)}"
         )
-    return CalibrationImages([found[i * len(found) // wanted] for i in range(wanted)], config.image)
+    chosen = [found[i * len(found) // wanted] for i in range(wanted)]
+    grey = [path for path in chosen if not has_colour(path)]
+    if grey and len(grey) < len(chosen):
+        raise InputError(
+            f"{grey[0]} has one channel as label maps have, and others in {folder} are in colour: "
+            "a folder of pictures alone is wanted"
+        )
+    return CalibrationImages(chosen, config.image)
 
 
 def centred(image: NDArray[np.uint8], window: Size) -> NDArray[np.uint8]:
@@ -82,6 +109,21 @@ def centred(image: NDArray[np.uint8], window: Size) -> NDArray[np.uint8]:
     return np.ascontiguousarray(scaled[top : top + window[0], left : left + window[1]])
 
 
+def _pictures_of(folder: Path) -> Path:
+    """The folder of pictures where `folder` is the root of a dataset, otherwise itself."""
+    for pictures, labels in DATASET_ROOTS:
+        if (folder / pictures).is_dir() and (folder / labels).is_dir():
+            return folder / pictures
+    return folder
+
+
 def _is_picture(path: Path, folder: Path) -> bool:
-    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    return path.suffix.lower() in PICTURES and not hidden and path.is_file()
+    inner = path.relative_to(folder)
+    hidden = any(part.startswith(".") for part in inner.parts)
+    return path.suffix.lower() in PICTURES and not hidden and not _is_label_map(inner) and path.is_file()
+
+
+def _is_label_map(path: Path) -> bool:
+    """By its name and folders, as Cityscapes and ADE20K (benchmark and full) have them."""
+    folders = {part.lower() for part in path.parts[:-1]}
+    return bool(LABEL_FOLDERS & folders or LABEL_NAME.search(path.stem))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from model.data.pairs import Pair, existing_folder, found, label_mapping
+from model.data.pairs import Pair, existing_folder, found, label_mapping, with_suffix
 from model.errors import InputError
 
 SPLITS = ("train", "val")
@@ -48,21 +48,22 @@ TRAIN_IDS = label_mapping({k: k for k in range(len(_TABLE))}, ignored=(255,))
 def pairs(root: Path, split: str) -> list[Pair]:
     """leftImg8bit/SPLIT/CITY/X_leftImg8bit.png with gtFine/SPLIT/CITY/X_gtFine_*.png.
 
-    X_gtFine_labelTrainIds.png is taken where it exists, else X_gtFine_labelIds.png.
+    X_gtFine_labelTrainIds.png is taken where it exists, else X_gtFine_labelIds.png. Suffixes may be of any
+    case.
     """
     base = existing_folder(root)
     pictures = found(base / "leftImg8bit" / split, "*/*_leftImg8bit.png")
     annotations = existing_folder(base / "gtFine" / split)
-    present = set(annotations.glob("*/*_gtFine_label*Ids.png"))
+    present = {path.with_suffix(""): path for path in with_suffix(annotations, "*/*_gtFine_label*Ids.png")}
     result = []
     for picture in pictures:
-        name = picture.name.removesuffix("_leftImg8bit.png")
+        name = picture.stem.removesuffix("_leftImg8bit")
         stem = annotations / picture.parent.name / f"{name}_gtFine"
-        train_ids, label_ids = Path(f"{stem}_labelTrainIds.png"), Path(f"{stem}_labelIds.png")
+        train_ids, label_ids = Path(f"{stem}_labelTrainIds"), Path(f"{stem}_labelIds")
         if train_ids in present:
-            result.append(Pair(name, picture, train_ids, TRAIN_IDS))
+            result.append(Pair(name, picture, present[train_ids], TRAIN_IDS))
         elif label_ids in present:
-            result.append(Pair(name, picture, label_ids, LABEL_IDS))
+            result.append(Pair(name, picture, present[label_ids], LABEL_IDS))
         else:
-            raise InputError(f"{picture} has no annotation, {label_ids} is wanted")
+            raise InputError(f"{picture} has no annotation, {label_ids}.png is wanted")
     return result

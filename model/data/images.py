@@ -67,13 +67,32 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
         raise InputError(f"{path} cannot be converted to RGB from {picture.mode}: {error}") from None
 
 
-def read_map(path: str | Path) -> NDArray[np.uint8]:
-    """A label map as uint8 [H, W]: the values of a grey picture, the indices of a palette one."""
+def read_map(path: str | Path) -> NDArray[np.unsignedinteger[Any]]:
+    """A label map [H, W]: the indices of a palette picture, the values of a grey one of 8 or 16 bits.
+
+    uint8, or uint16 where the file has 16 bits.
+    """
     path = Path(path)
     picture = _decode(path)
-    if picture.mode not in ("L", "P"):
-        raise InputError(f"{path} has pixels of mode {picture.mode}, one channel of 8 bits is wanted")
-    return np.array(picture)
+    if picture.mode in ("L", "P"):
+        return np.array(picture)
+    if picture.mode.startswith("I"):
+        return _sixteen_bits(picture, path).astype(np.uint16)
+    raise InputError(f"{path} has pixels of mode {picture.mode}, one channel of 8 or 16 bits is wanted")
+
+
+def has_colour(path: str | Path) -> bool:
+    """Whether a file is a photograph: pixels of more than one channel, or JPEG. Its pixels stay undecoded.
+
+    A label map has one channel. What is no picture counts as one: reading it tells what is wrong.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path, formats=FORMATS) as picture:
+                return picture.format == "JPEG" or len(picture.getbands()) > 1
+    except Exception:  # as in _decode: every decoder fails in its own way
+        return True
 
 
 def write_png(path: str | Path, array: NDArray[np.uint8]) -> None:
@@ -169,11 +188,17 @@ def _orientation(picture: Image.Image) -> int:
         return 1
 
 
-def _high_byte(picture: Image.Image, path: Path) -> NDArray[np.uint8]:
-    """Grey [H, W] of 16 bits to 8 as Pillow does it for 16-bit RGB; 255 at the transparent key."""
+def _sixteen_bits(picture: Image.Image, path: Path) -> NDArray[np.int64]:
+    """Grey [H, W] in 0..65535; PNG's 16 bits arrive in Pillow's integers of 16 or of 32."""
     values = np.asarray(picture).astype(np.int64)
     if values.min() < 0 or values.max() > 65535:
         raise InputError(
             f"{path} has pixels from {values.min()} to {values.max()}, at most 16 bits are wanted"
         )
+    return values
+
+
+def _high_byte(picture: Image.Image, path: Path) -> NDArray[np.uint8]:
+    """Grey [H, W] of 16 bits to 8 as Pillow does it for 16-bit RGB; 255 at the transparent key."""
+    values = _sixteen_bits(picture, path)
     return np.where(values == picture.info.get("transparency", -1), 255, values >> 8).astype(np.uint8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,7 +40,8 @@ class Pair:
                 f"{self.annotation} has {values.shape[0]} x {values.shape[1]} pixels, "
                 f"{image.shape[0]} x {image.shape[1]} are wanted as in {self.image}"
             )
-        label = self.mapping[values]
+        # Maps of 16 bits hold small values too; what the mapping has no place for is unknown like -1.
+        label = np.where(values < len(self.mapping), self.mapping[values.astype(np.uint8)], np.int16(-1))
         if (label < 0).any():
             wrong = values[label < 0].max()
             allowed = np.flatnonzero(self.mapping >= 0)
@@ -66,11 +68,22 @@ def existing_folder(path: Path) -> Path:
 
 
 def found(folder: Path, pattern: str) -> list[Path]:
-    """Files of a folder by pattern, sorted; none is refused. Hidden files do not count."""
-    files = sorted(p for p in existing_folder(folder).glob(pattern) if not p.name.startswith("."))
+    """Files of a folder by a pattern that ends in a suffix, which may be of any case; sorted.
+
+    None is refused. Hidden files do not count.
+    """
+    files = sorted(with_suffix(existing_folder(folder), pattern))
     if not files:
         raise InputError(f"{folder} has no {pattern}, at least one picture is wanted")
     return files
+
+
+def with_suffix(folder: Path, pattern: str) -> Iterator[Path]:
+    """Files by a pattern that ends in a suffix, of any case: cameras and file systems write .JPG too."""
+    suffix = Path(pattern).suffix
+    for path in folder.glob(f"{pattern.removesuffix(suffix)}.*"):
+        if path.suffix.lower() == suffix and not path.name.startswith("."):
+            yield path
 
 
 def _ranges(values: NDArray[np.integer]) -> str:

@@ -221,7 +221,7 @@ def test_quantize_refuses(capsys, checkpoint, tmp_path):
 
     out = ("--out", tmp_path / "x.intarsia")
     (tmp_path / "empty").mkdir()
-    assert "holds 0 PNG or JPEG files" in message("--calibrate", tmp_path / "empty", *out)
+    assert "holds 0 PNG or JPEG pictures" in message("--calibrate", tmp_path / "empty", *out)
     assert "does not exist" in message("--calibrate", tmp_path / "none", *out)
     assert "gelu must be one of" in message("--gelu", "relu", *out)
     assert "size tiny has embed 192" in message("--size", "tiny", *out)

@@ -80,3 +80,22 @@ def test_wrong_layouts_are_refused(root):
     refused(f"{root}/images/training is missing, a folder is wanted")
     with pytest.raises(InputError, match=f"^{root}/none is missing, a folder is wanted$"):
         ade20k.pairs(root / "none", "train")
+
+
+def test_suffixes_of_any_case(root):
+    base = root / "ADEChallengeData2016"
+    (base / "images/validation/d.jpg").rename(base / "images/validation/d.JPG")
+    (base / "annotations/validation/e.png").rename(base / "annotations/validation/e.PNG")
+    assert [e.name for e in open_dataset("ade20k", root, "val")] == ["d", "e"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["index_ade20k.mat", "images/ADE/training/urban/street/a_seg.png", "images/training/a/abbey/a_seg.png"],
+)
+def test_the_full_ade20k_is_named(tmp_path, name):
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    with pytest.raises(InputError, match="holds the full ADE20K .* ADEChallengeData2016, with images and"):
+        open_dataset("ade20k", tmp_path, "train")

@@ -53,3 +53,56 @@ def test_a_name_that_is_too_long_is_refused(tmp_path, segmenter):
     folder = tmp_path / ("x" * 300)
     with pytest.raises(InputError, match=r"x cannot be read: File name too long$"):
         calibration_images(segmenter.config, folder)
+
+
+def colour(path):
+    write_png(path, generate(1, (70, 90)).image)
+
+
+def labels(path):
+    write_png(path, np.zeros((70, 90), np.uint8))
+
+
+def test_the_root_of_a_dataset_gives_pictures_alone(tmp_path, segmenter):
+    city, ade = tmp_path / "city", tmp_path / "ade"
+    colour(city / "leftImg8bit/val/ulm/ulm_0_leftImg8bit.png")
+    labels(city / "gtFine/val/ulm/ulm_0_gtFine_labelIds.png")
+    colour(city / "gtFine/val/ulm/ulm_0_gtFine_color.png")
+    labels(city / "disparity/val/ulm/ulm_0_disparity.png")
+    colour(ade / "ADEChallengeData2016/images/validation/a.png")
+    labels(ade / "ADEChallengeData2016/annotations/validation/a.png")
+    for root, name in (
+        (city, "ulm_0_leftImg8bit.png"),
+        (ade, "a.png"),
+        (ade / "ADEChallengeData2016", "a.png"),
+    ):
+        assert [path.name for path in calibration_images(segmenter.config, root).sources] == [name]
+    for folder in (
+        city / "gtFine/val",
+        city / "gtFine",
+        ade / "ADEChallengeData2016/annotations/validation",
+    ):
+        with pytest.raises(InputError, match="holds label maps, a folder of pictures is wanted"):
+            calibration_images(segmenter.config, folder)
+
+
+def test_label_maps_beside_pictures_do_not_count(tmp_path, segmenter):
+    colour(tmp_path / "ADE_train_1.png")
+    for name in (
+        "ADE_train_1_seg.png",
+        "ADE_train_1_parts_1.png",
+        "b_gtFine_instanceIds.png",
+        "c_labelTrainIds.png",
+    ):
+        colour(tmp_path / name)
+    (source,) = calibration_images(segmenter.config, tmp_path).sources
+    assert source.name == "ADE_train_1.png"
+
+
+def test_one_channel_among_colours_is_refused(tmp_path, segmenter):
+    labels(tmp_path / "a_mask.png")
+    assert len(calibration_images(segmenter.config, tmp_path)) == 1  # grey pictures by themselves are read
+    colour(tmp_path / "a.png")
+    wanted = f"{tmp_path}/a_mask.png has one channel as label maps have"
+    with pytest.raises(InputError, match=f"^{re.escape(wanted)}"):
+        calibration_images(segmenter.config, tmp_path)

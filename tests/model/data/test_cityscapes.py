@@ -83,3 +83,13 @@ def test_wrong_layouts_are_refused(tmp_path):
     refused(f"{picture} has no annotation, {annotation} is wanted")
     (tmp_path / "gtFine").rename(tmp_path / "gtCoarse")
     refused(f"{tmp_path}/gtFine/val is missing, a folder is wanted")
+
+
+def test_suffixes_of_any_case(tmp_path):
+    annotation = add(tmp_path, "ulm", "ulm_0", np.full((2, 2), 7, np.uint8))
+    annotation.rename(annotation.with_suffix(".PNG"))
+    picture = tmp_path / "leftImg8bit/val/ulm/ulm_0_leftImg8bit.png"
+    picture.rename(picture.with_suffix(".PNG"))
+    (example,) = open_dataset("cityscapes", tmp_path, "val")
+    assert example.name == "ulm_0"
+    assert (example.label == 0).all()

@@ -192,8 +192,12 @@ def test_maps_keep_their_values(tmp_path):
     palette.save(tmp_path / "palette.png")
     for name in ("grey.png", "palette.png"):
         assert (read_map(tmp_path / name) == values).all()
+    wide = np.arange(0, 65536, 257, dtype=np.uint16).reshape(8, 32)
+    Image.fromarray(wide).save(tmp_path / "wide.png")
+    assert read_map(tmp_path / "wide.png").dtype == np.uint16
+    assert (read_map(tmp_path / "wide.png") == wide).all()
     PICTURE.save(tmp_path / "rgb.png")
-    refused(tmp_path / "rgb.png", "has pixels of mode RGB, one channel of 8 bits is wanted", read_map)
+    refused(tmp_path / "rgb.png", "has pixels of mode RGB, one channel of 8 or 16 bits is wanted", read_map)
 
 
 def test_write_png(tmp_path):

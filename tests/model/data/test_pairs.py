@@ -38,6 +38,26 @@ def test_read(tmp_path):
     assert (example.label[1:] == 255).all()
 
 
+def test_maps_of_16_bits(tmp_path):
+    values = np.ones((4, 6), np.uint16)
+    values[0] = [0, 1, 2, 5, 9, 1]
+    sample = pair(tmp_path, np.zeros((4, 6), np.uint8))
+    Image.fromarray(values).save(sample.annotation)
+    label = sample.read().label
+    assert label.dtype == np.uint8
+    assert label[0].tolist() == [255, 0, 1, 2, 255, 0]
+    values[2, 3] = 257  # its low byte is a known label
+    Image.fromarray(values).save(sample.annotation)
+    with pytest.raises(InputError, match="label.png has label 257, 0 to 2 and 5 and 9 are wanted"):
+        sample.read()
+
+
+def test_suffixes_of_any_case(tmp_path):
+    for name in ("a.jpg", "b.JPG", "c.Jpg", "d.png", ".e.JPG"):
+        (tmp_path / name).touch()
+    assert [p.name for p in found(tmp_path, "*.jpg")] == ["a.jpg", "b.JPG", "c.Jpg"]
+
+
 def test_another_size_is_refused(tmp_path):
     message = f"{tmp_path}/label.png has 6 x 4 pixels, 4 x 6 are wanted as in {tmp_path}/a.png"
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
