@@ -12,6 +12,7 @@ import json
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import astuple, dataclass, fields
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -37,7 +38,7 @@ class Probe:
     """What the scratchpad holds once the `index`-th instruction (waits not counted) of `unit` is complete.
 
     At `address`, rows x columns elements of `dtype` with a row stride in bytes:
-    tensor[(head,) row:row+rows, column:column+columns]. "{i}" in `tensor` stands for the iteration.
+    tensor[(head,) row:row+rows, column:column+columns]. `Segment.name_of` gives its name in an iteration.
     """
 
     tensor: str
@@ -65,6 +66,9 @@ class Segment:
         Per queue, per instruction that is not a Wait: the graph node it works for, "{i}" for the iteration.
     base, base_step
         DRAM base register in bytes: before the first iteration, and its growth per iteration.
+    names
+        Pairs of a label, or a probe's tensor, and what it stands for in each iteration, where that does not
+        follow from "{i}".
     """
 
     name: str
@@ -74,6 +78,20 @@ class Segment:
     base: int = 0
     base_step: int = 0
     probes: tuple[Probe, ...] = ()
+    names: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    def name_of(self, label: str, iteration: int) -> str:
+        """What a label or a probe's tensor is called in an iteration."""
+        listed = self._listed.get(label)
+        return label.replace("{i}", str(iteration)) if listed is None else listed[iteration]
+
+    def same_in_all(self, label: str) -> bool:
+        """Whether a label is called the same in every iteration."""
+        return "{i}" not in label and label not in self._listed
+
+    @cached_property
+    def _listed(self) -> dict[str, tuple[str, ...]]:
+        return dict(self.names)
 
 
 @dataclass(frozen=True)
@@ -168,6 +186,10 @@ def _check_segment(segment: Segment) -> None:
         if not 0 <= probe.index < total:
             place = f"{where}: index of the probe of {probe.tensor} is {probe.index}"
             raise InputError(f"{place}, 0..{total - 1} of {probe.unit.name} is wanted")
+    for label, names in segment.names:
+        if len(names) != segment.repeat:
+            counts = f"{where}: {label} has {len(names)} names"
+            raise InputError(f"{counts}, one for each of {segment.repeat} iterations is wanted")
 
 
 def _member(name: str, value: str, allowed: tuple[str, ...]) -> None:
@@ -208,6 +230,7 @@ def _header(program: Program) -> dict[str, Any]:
             "lengths": [len(queue) for queue in segment.queues],
             "labels": [[names.setdefault(label, len(names)) for label in part] for part in segment.labels],
             "probes": [astuple(probe) for probe in segment.probes],
+            **({"names": segment.names} if segment.names else {}),
         }
         for segment in program.segments
     ]
@@ -267,7 +290,15 @@ def _segment(part: Any, names: list[str], instructions: Iterator[Instruction]) -
         _integer("base", _get(part, "base")),
         _integer("base_step", _get(part, "base_step")),
         tuple(_record(Probe, values) for values in _list("probes", _get(part, "probes"))),
+        tuple(_listed(pair) for pair in _list("names", part.get("names", []))),
     )
+
+
+def _listed(pair: Any) -> tuple[str, tuple[str, ...]]:
+    if len(_list("names", pair)) != 2:
+        raise InputError(f"names holds {len(pair)} values, a label and its names are wanted")
+    label, names = pair
+    return _text("names", label), tuple(_text("names", name) for name in _list("names", names))
 
 
 def _get(mapping: Any, key: str) -> Any:

@@ -275,11 +275,11 @@ class _Run:
 
 def _labels(segment: Segment, unit: Unit, names: dict[str, int]) -> NDArray[np.int32]:
     """Index into `names` of every instruction of a unit; new names are added."""
-    if not any("{i}" in label for label in segment.labels[unit]):
+    if all(segment.same_in_all(label) for label in set(segment.labels[unit])):
         one = [names.setdefault(label, len(names)) for label in segment.labels[unit]]
         return np.tile(np.array(one, np.int32), segment.repeat)
     numbers = []
     for iteration in range(segment.repeat):
-        filled = {label: label.replace("{i}", str(iteration)) for label in set(segment.labels[unit])}
+        filled = {label: segment.name_of(label, iteration) for label in set(segment.labels[unit])}
         numbers += [names.setdefault(filled[label], len(names)) for label in segment.labels[unit]]
     return np.array(numbers, np.int32)

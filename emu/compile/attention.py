@@ -86,7 +86,7 @@ class Attention(BlockPart):
     def _qkv(self, head: int, parts: tuple[int, ...]) -> None:
         """Parts of q, k, v of a head: as many tiles at once as half the stationary buffer holds."""
         c, a = self.c, self.a
-        label = f"{self.name}.qkv"
+        label = self.labels["qkv"]
         for pieces in self._qkv_pieces(head, parts):
             placed = c.weight_pieces(
                 [(packed, first, tiles) for _, packed, first, tiles in pieces], label, based=True
@@ -99,7 +99,7 @@ class Attention(BlockPart):
                     done = c.linear(
                         label, source, a.stride, out, self.pitch, rows, packed, y, first, tiles, out16=False
                     )
-                    column += part * self.embed + head * self.width
+                    column += (part * self.heads + head) * self.width
                     c.probe(label, Unit.ARRAY, done, out, self.pitch, rows, columns, "int8", start, column)
                 c.close(a, index, source, store=False)
 
@@ -122,7 +122,7 @@ class Attention(BlockPart):
         c, tokens = self.c, self.plan.tokens
         q, k = self.qkv[0] + start * self.pitch, self.qkv[1]
         target = self.score_buffers[turn]
-        label = f"{self.name}.scores"
+        label = self.labels["scores"]
         matmul = Matmul(
             q,
             k,
@@ -145,7 +145,7 @@ class Attention(BlockPart):
         c.probe(label, Unit.ARRAY, done, target, self.score_stride, rows, tokens, "int8", start, 0, head)
 
     def _shiftmax(self, head: int, start: int, rows: int, turn: int) -> None:
-        c, tokens, label = self.c, self.plan.tokens, f"{self.name}.shiftmax"
+        c, tokens, label = self.c, self.plan.tokens, self.labels["shiftmax"]
         source, target = self.score_buffers[turn], self.weight_buffers[turn]
         narrow = self.nodes["shiftmax"].integer("out_bits") == 8
         word = PARAMETERS.index("shiftmax")
@@ -164,7 +164,7 @@ class Attention(BlockPart):
         p = self.weight_buffers[turn]
         v = self.qkv[2]
         wide = self.nodes["shiftmax"].integer("out_bits") == 16
-        label = f"{self.name}.mix"
+        label = self.labels["mix"]
         index = next(i for i, (first, count) in enumerate(mix.blocks) if first <= start < first + count)
         if mix.resident:
             stride = mix.stride
@@ -213,4 +213,4 @@ class Attention(BlockPart):
             0,
         )
         read = (block(address, self.pitch, rows, self.pitch),)
-        c.add(Unit.STORE, store, f"{self.name}.mix", read, (), (), ((mix.name, index),))
+        c.add(Unit.STORE, store, self.labels["mix"], read, (), (), ((mix.name, index),))

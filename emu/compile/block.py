@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from emu.compile.context import Context, Matrix
 from emu.compile.emitter import Access, block, slot, word
 from emu.compile.layout import Layout, Packed, padded
+from emu.compile.pattern import Block
 from emu.compile.plan import Plan
 from emu.isa import Layernorm, Residual, Unit
 from model.integer.graph import Node
@@ -28,10 +30,10 @@ class Constants:
     fc2: Packed
 
     @classmethod
-    def place(cls, layout: Layout, nodes: dict[str, Node], start: int) -> Constants:
+    def place(cls, layout: Layout, nodes: Mapping[str, Node], start: int) -> Constants:
         """Append a block's constants to the layout; `start` is the base of this block."""
-        heads, embed = nodes["scores"].integer("heads"), layout.graph.config.embed
-        width = embed // heads
+        heads, inner = nodes["scores"].integer("heads"), layout.graph.output(nodes["mix"]).shape[1]
+        width = inner // heads
 
         def moved(packed: Packed) -> Packed:
             return Packed(
@@ -42,7 +44,7 @@ class Constants:
         norm1, norm2 = (layout.layernorm(nodes[key]) for key in ("norm1", "norm2"))
         qkv = []
         for head in range(heads):
-            parts = [part * embed + head * width for part in range(3)]
+            parts = [part * inner + head * width for part in range(3)]
             q, k, v = (moved(layout.packed(nodes["qkv"], slice(p, p + width))) for p in parts)
             qkv.append((q, k, v))
         proj = moved(layout.packed(nodes["proj"], spread=(heads, padded(width, 16))))
@@ -51,23 +53,24 @@ class Constants:
 
 
 class BlockPart:
-    """One block of a stack. `name` is the graph's, "{i}" for the number of the block."""
+    """One block of a run of alike ones. `labels` stand for its nodes, by part, in every iteration."""
 
     def __init__(
         self,
         context: Context,
-        name: str,
-        nodes: dict[str, Node],
+        labels: Mapping[str, str],
+        block: Block,
         constants: Constants,
         plan: Plan,
         x: Matrix,
-        spill: dict[str, int],
+        spill: Mapping[str, int],
     ) -> None:
-        self.c, self.name, self.nodes = context, name, nodes
+        self.c, self.labels = context, labels
+        self.nodes, self.swapped = block.nodes, block.swapped
         self.constants, self.plan, self.x = constants, plan, x
-        self.heads = nodes["scores"].integer("heads")
+        self.heads = len(constants.qkv)
         self.embed = x.columns
-        self.width = self.embed // self.heads
+        self.width = constants.qkv[0][0].outputs
         self.pitch = padded(self.width, 16)
         self.hidden = constants.fc1.outputs
         rows = plan.block_rows
@@ -86,7 +89,7 @@ class BlockPart:
     ) -> None:
         """A linear operator whose output is added to the residual, by chunks of columns."""
         c, x = self.c, self.x
-        label = f"{self.name}.{linear}"
+        label = self.labels[linear]
         chunks = c.chunks(packed, 16)
         widest = max(c.columns(packed, *chunk)[1] for chunk in chunks)
         stride = padded(2 * widest, 16)
@@ -136,11 +139,15 @@ class BlockPart:
     def _residual(
         self, key: str, p: int, stride: int, x: int, start: int, rows: int, column: int, columns: int
     ) -> None:
-        c, label = self.c, f"{self.name}.{key}"
-        instruction = Residual(
-            p, x, x, rows, columns, stride, self.x.stride, self.x.stride, PARAMETERS.index(key)
+        """Add rows at `p` to those at `x`; their multipliers go with the node's inputs."""
+        c, label, pitch = self.c, self.labels[key], self.x.stride
+        (first, first_stride), (second, second_stride) = (
+            ((x, pitch), (p, stride)) if key in self.swapped else ((p, stride), (x, pitch))
         )
-        where = block(x, self.x.stride, rows, 2 * columns)
+        instruction = Residual(
+            first, second, x, rows, columns, first_stride, second_stride, pitch, PARAMETERS.index(key)
+        )
+        where = block(x, pitch, rows, 2 * columns)
         reads = (block(p, stride, rows, 2 * columns), where, self._word(key))
         done = c.add(Unit.ELEMENTWISE, instruction, label, reads, (where,))
         c.probe(label, Unit.ELEMENTWISE, done, x, self.x.stride, rows, columns, "int16", start, column)
@@ -149,12 +156,12 @@ class BlockPart:
         """LOAD b and B of a LayerNorm into its slot."""
         index = int(key == "norm2")
         address = self.constants.norm2 if index else self.constants.norm1
-        self.c.row_constants(index, address, self.embed, f"{self.name}.{key}", based=True)
+        self.c.row_constants(index, address, self.embed, self.labels[key], based=True)
 
     def _norm(self, key: str, index: int, target: int, stride: int) -> None:
         """LayerNorm of a row block of the residual."""
         c, x = self.c, self.x
-        label, norm2 = f"{self.name}.{key}", int(key == "norm2")
+        label, norm2 = self.labels[key], int(key == "norm2")
         start, rows = x.blocks[index]
         source = c.open(x, index, load=True)
         instruction = Layernorm(
@@ -172,7 +179,7 @@ class BlockPart:
     def _scalars(self, *keys: str) -> None:
         for key in keys:
             index = PARAMETERS.index(key)
-            self.c.parameter(index, self.constants.parameters, 0, f"{self.name}.{key}", based=True)
+            self.c.parameter(index, self.constants.parameters, 0, self.labels[key], based=True)
 
     def _word(self, key: str) -> Access:
         return word(PARAMETERS.index(key))

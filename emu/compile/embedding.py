@@ -8,6 +8,7 @@ from emu.compile.global_part import GlobalPart
 from emu.compile.layout import padded
 from emu.isa import Load, Lookup, Residual, Space, Unit
 from emu.machine import TABLE_BYTES
+from model.integer.graph import IMAGE
 
 
 class Embedding(GlobalPart):
@@ -15,13 +16,15 @@ class Embedding(GlobalPart):
 
     def embed(self, x: Matrix) -> None:
         """Pixels to tokens plus position, in x."""
-        self.c.load(Space.TABLE, 0, self.at.table, TABLE_BYTES, "pixels", based=False)
-        self._parameter("encoder.embedding")
+        network = self.network
+        self.c.load(Space.TABLE, 0, self.at.table, TABLE_BYTES, network.pixels.name, based=False)
+        self._parameter(network.embedding)
         for group in self._fitting(x, lambda group: self._embed(x, group)):
             self._embed(x, group)
 
     def _embed(self, x: Matrix, group: range) -> None:
-        c, packed = self.c, self.at.patch_embed
+        c, packed, network = self.c, self.at.patch_embed, self.network
+        label, tokens = network.patch_embed.name, network.tokens.name
         width = packed.inputs
         stride = padded(width, 16)
         held = {i: c.open(x, i, load=False) for i in group}
@@ -32,14 +35,14 @@ class Embedding(GlobalPart):
                 pixels[i] = c.arena.allocate(f"pixels[{i}]", count * stride)
                 self._pixels(pixels[i], stride, first, count)
         for tile, tiles in c.chunks(packed, 16):
-            y = c.weights(packed, tile, tiles, "encoder.patch_embed", based=False)
+            y = c.weights(packed, tile, tiles, label, based=False)
             for i in pixels:
                 first, count = self._patches(x, i)
                 column, columns = c.columns(packed, tile, tiles)
-                row = first + 1 - x.blocks[i][0]
-                out = held[i] + row * x.stride + 2 * column
+                row = first + self.first_patch
+                out = held[i] + (row - x.blocks[i][0]) * x.stride + 2 * column
                 done = c.linear(
-                    "encoder.patch_embed",
+                    label,
                     pixels[i],
                     stride,
                     out,
@@ -52,34 +55,45 @@ class Embedding(GlobalPart):
                     out16=True,
                 )
                 where = (Unit.ARRAY, done, out, x.stride, count, columns, "int16")
-                c.probe("encoder.patch_embed", *where, first, column)
-                c.probe("encoder.tokens", *where, first + 1, column)
+                c.probe(label, *where, first, column)
+                c.probe(tokens, *where, row, column)
         for i in pixels:
             c.arena.free(f"pixels[{i}]")
-        if 0 in held:
-            done = self._rows(self.at.cls_token, held[0], 1, x, "encoder.tokens")
-            c.probe("encoder.tokens", Unit.LOAD, done, held[0], x.stride, 1, x.columns, "int16", 0)
+        for i in group:
+            start, rows = x.blocks[i]
+            count = min(start + rows, self.first_patch) - start
+            if count > 0:
+                dram = self.at.cls_token + start * 2 * x.columns
+                done = self._rows(dram, held[i], count, x, tokens)
+                c.probe(tokens, Unit.LOAD, done, held[i], x.stride, count, x.columns, "int16", start)
         position = [c.arena.allocate(f"position {turn}", x.blocks[0][1] * x.stride) for turn in range(2)]
         for turn, i in enumerate(group):
             start, rows = x.blocks[i]
             source = position[turn % 2]
-            self._rows(self.at.position + start * 2 * x.columns, source, rows, x, "encoder.embedding")
+            dram = self.at.position + start * 2 * x.columns
+            self._rows(dram, source, rows, x, network.embedding.name)
             self._sum(source, held[i], x, start, rows)
             c.close(x, i, held[i], store=True)
         for turn in range(2):
             c.arena.free(f"position {turn}")
         c.flush()
 
+    @property
+    def first_patch(self) -> int:
+        """The token of patch 0: behind the class token, or whatever else is prepended."""
+        return self.network.rows(self.network.tokens) - self.network.rows(self.network.patch_embed)
+
     def _patches(self, x: Matrix, index: int) -> tuple[int, int]:
-        """First patch and number of patches of a block of tokens; the class token is row 0."""
+        """First patch and number of patches of a block of tokens."""
         start, rows = x.blocks[index]
-        first = max(start - 1, 0)
-        return first, start + rows - 1 - first
+        first = max(start, self.first_patch)
+        return first - self.first_patch, max(start + rows - first, 0)
 
     def _pixels(self, target: int, stride: int, first: int, count: int) -> None:
         """LOAD patches first..first+count, one piece per row of patches, and look them up."""
-        c, patch = self.c, self.config.patch
-        across = self.config.grid[1]
+        c, label = self.c, self.network.pixels.name
+        patch, width = self.network.pixels.integer("patch"), self.network.tensors[IMAGE].shape[1]
+        across = -(-width // patch)
         line = across * patch * 3
         done = 0
         while done < count:
@@ -99,62 +113,49 @@ class Embedding(GlobalPart):
                 patch * 3,
                 stride,
             )
-            c.add(Unit.LOAD, load, "pixels", (), (block(address, stride, piece, stride),))
+            c.add(Unit.LOAD, load, label, (), (block(address, stride, piece, stride),))
             done += piece
         where = block(target, stride, count, patch * patch * 3)
         lookup = Lookup(target, target, count, patch * patch * 3, stride, stride)
         number = c.add(
-            Unit.ELEMENTWISE, lookup, "pixels", (where, Access(Space.TABLE, 0, TABLE_BYTES)), (where,)
+            Unit.ELEMENTWISE, lookup, label, (where, Access(Space.TABLE, 0, TABLE_BYTES)), (where,)
         )
-        c.probe("pixels", Unit.ELEMENTWISE, number, target, stride, count, patch * patch * 3, "int8", first)
+        c.probe(label, Unit.ELEMENTWISE, number, target, stride, count, patch * patch * 3, "int8", first)
 
     def _sum(self, position: int, address: int, x: Matrix, start: int, rows: int) -> None:
-        c, name = self.c, "encoder.embedding"
+        c, node = self.c, self.network.embedding
         where = block(address, x.stride, rows, 2 * x.columns)
-        reads = (where, block(position, x.stride, rows, 2 * x.columns), self._word(name))
+        reads = (where, block(position, x.stride, rows, 2 * x.columns), self._word(node))
         residual = Residual(
-            address, position, address, rows, x.columns, x.stride, x.stride, x.stride, self._index(name)
+            address, position, address, rows, x.columns, x.stride, x.stride, x.stride, self._index(node)
         )
-        done = c.add(Unit.ELEMENTWISE, residual, name, reads, (where,))
-        c.probe(name, Unit.ELEMENTWISE, done, address, x.stride, rows, x.columns, "int16", start)
+        done = c.add(Unit.ELEMENTWISE, residual, node.name, reads, (where,))
+        c.probe(node.name, Unit.ELEMENTWISE, done, address, x.stride, rows, x.columns, "int16", start)
 
     def encoder_norm(self, x: Matrix, a: Matrix) -> None:
         """The encoder's last LayerNorm, x to a."""
-        self._constants("encoder.norm", self.at.encoder_norm, 0, x.columns)
+        norm, cuts = self.network.encoder_norm, self.network.patches.cuts
+        self._constants(norm, self.at.encoder_norm, 0, x.columns)
         for i, (start, rows) in enumerate(x.blocks):
             source = self.c.open(x, i, load=True)
             # On chip a is one piece, because the patches begin in the middle of its blocks.
             target = a.addresses[0] + start * a.stride if a.resident else self.c.open(a, i, load=False)
-            done = self._norm(
-                "encoder.norm", 0, source, x.stride, target, a.stride, rows, x.columns, out16=False
-            )
-            self.c.probe(
-                "encoder.norm", Unit.LAYERNORM, done, target, a.stride, rows, x.columns, "int8", start
-            )
-            skip = 1 if start == 0 else 0  # the class token ends here
-            self.c.probe(
-                "encoder.patches",
-                Unit.LAYERNORM,
-                done,
-                target + skip * a.stride,
-                a.stride,
-                rows - skip,
-                x.columns,
-                "int8",
-                start + skip - 1,
-            )
+            done = self._norm(norm, 0, source, x.stride, target, a.stride, rows, x.columns, out16=False)
+            self.c.probe(norm.name, Unit.LAYERNORM, done, target, a.stride, rows, x.columns, "int8", start)
+            self._cut(cuts, done, target, a.stride, start, rows, x.columns)
             self.c.close(x, i, source, store=False)
             if not a.resident:
                 self.c.close(a, i, target, store=True)
         self.c.flush()
 
     def decoder_tokens(self, a: Matrix, x: Matrix) -> None:
-        """proj_dec of the patches (rows 1.. of a) and the class embeddings, in x."""
+        """proj_dec of the patches (rows of a) and the class embeddings, in x."""
         for group in self._fitting(x, lambda group: self._decoder_tokens(a, x, group)):
             self._decoder_tokens(a, x, group)
 
     def _decoder_tokens(self, a: Matrix, x: Matrix, group: range) -> None:
-        c, packed, patches = self.c, self.at.proj_dec, self.config.patches
+        c, packed, patches = self.c, self.at.proj_dec, self.network.patches.count
+        label, tokens = self.network.proj_dec.name, self.network.decoder_tokens.name
         held = {i: c.open(x, i, load=False) for i in group}
         pieces = [
             (i, row, piece)
@@ -162,13 +163,13 @@ class Embedding(GlobalPart):
             for row, piece in self._pieces(a, x.blocks[i][0], min(x.blocks[i][1], patches - x.blocks[i][0]))
         ]
         for tile, tiles in c.chunks(packed, 16):
-            y = c.weights(packed, tile, tiles, "decoder.proj_dec", based=False)
+            y = c.weights(packed, tile, tiles, label, based=False)
             column, columns = c.columns(packed, tile, tiles)
             for i, row, (index, offset, rows) in pieces:
                 source = c.open(a, index, load=True)
                 out = held[i] + (row - x.blocks[i][0]) * x.stride + 2 * column
                 done = c.linear(
-                    "decoder.proj_dec",
+                    label,
                     source + offset * a.stride,
                     a.stride,
                     out,
@@ -181,8 +182,8 @@ class Embedding(GlobalPart):
                     out16=True,
                 )
                 where = (Unit.ARRAY, done, out, x.stride, rows, columns, "int16", row, column)
-                c.probe("decoder.proj_dec", *where)
-                c.probe("decoder.tokens", *where)
+                c.probe(label, *where)
+                c.probe(tokens, *where)
                 c.close(a, index, source, store=False)
         for i in group:
             start, rows = x.blocks[i]
@@ -190,9 +191,9 @@ class Embedding(GlobalPart):
             if first < start + rows:
                 address = held[i] + (first - start) * x.stride
                 dram = self.at.class_embedding + (first - patches) * 2 * x.columns
-                done = self._rows(dram, address, start + rows - first, x, "decoder.tokens")
+                done = self._rows(dram, address, start + rows - first, x, tokens)
                 c.probe(
-                    "decoder.tokens",
+                    tokens,
                     Unit.LOAD,
                     done,
                     address,
@@ -206,10 +207,10 @@ class Embedding(GlobalPart):
         c.flush()
 
     def _pieces(self, a: Matrix, start: int, count: int) -> list[tuple[int, tuple[int, int, int]]]:
-        """Patch rows start..start+count as (patch, (block of a, row in it, rows)); patch p is row p + 1."""
-        found = []
+        """Patch rows start..start+count as (patch, (block of a, row in it, rows))."""
+        found, offset = [], self.network.patches.start
         for index, (first, rows) in enumerate(a.blocks):
-            low, high = max(first, start + 1), min(first + rows, start + count + 1)
+            low, high = max(first, start + offset), min(first + rows, start + count + offset)
             if low < high:
-                found.append((low - 1, (index, low - first, high - low)))
+                found.append((low - offset, (index, low - first, high - low)))
         return found

@@ -148,8 +148,9 @@ def segment(
     repeat: int = 1,
     base: int = 0,
     base_step: int = 0,
+    names: tuple[tuple[str, tuple[str, ...]], ...] = (),
 ) -> Segment:
-    """The segment that `emit` writes, repeated.
+    """The segment that `emit` writes, repeated; `names` as in `Segment`.
 
     What an iteration waits for in the one before is learned by writing two and keeping the second.
     """
@@ -178,4 +179,5 @@ def segment(
         base=base,
         base_step=base_step,
         probes=tuple(replace(p, index=p.index - totals[p.unit]) for p in emitter.probes[probes:]),
+        names=names,
     )

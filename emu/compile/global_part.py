@@ -9,13 +9,18 @@ from emu.compile.block import PARAMETERS
 from emu.compile.context import Context, Matrix, groups
 from emu.compile.emitter import Access, block, slot, word
 from emu.compile.layout import Packed
+from emu.compile.pattern import Network
 from emu.isa import Layernorm, Load, Space, Unit
 from model.errors import InputError
-from model.integer.graph import MASKS
-from model.segmenter.config import SegmenterConfig
+from model.integer.graph import Node
 
-GLOBALS = ("encoder.embedding", "encoder.norm", "decoder.norm", "decoder.masks", MASKS)
-"""Nodes with a parameter word of their own, after those of the blocks."""
+
+def own_parameters(network: Network) -> dict[str, Node]:
+    """The nodes that have a parameter word of their own after those of the blocks, by name and in order."""
+    nodes = (
+        network.embedding, network.encoder_norm, network.decoder_norm, network.masks, network.mask_norm
+    )  # fmt: skip
+    return {node.name: node for node in nodes}
 
 
 @dataclass(frozen=True)
@@ -41,8 +46,10 @@ class Addresses:
 class GlobalPart:
     """Emits a part of the network that occurs once."""
 
-    def __init__(self, context: Context, config: SegmenterConfig, addresses: Addresses) -> None:
-        self.c, self.config, self.at = context, config, addresses
+    def __init__(self, context: Context, network: Network, addresses: Addresses) -> None:
+        self.c, self.network, self.at = context, network, addresses
+        first = len(PARAMETERS)
+        self._words = {name: first + i for i, name in enumerate(own_parameters(network))}
 
     def _fitting(self, x: Matrix, attempt: Callable[[range], None]) -> list[range]:
         """Row blocks in as few groups as fit: every group reads the weights once."""
@@ -76,7 +83,7 @@ class GlobalPart:
 
     def _norm(
         self,
-        name: str,
+        node: Node,
         index: int,
         source: int,
         source_stride: int,
@@ -95,28 +102,47 @@ class GlobalPart:
             length,
             source_stride,
             target_stride,
-            self._index(name),
+            self._index(node),
             out16=out16,
         )
         reads = (
             block(source, source_stride, rows, 2 * length),
             slot(index),
-            self._word(name),
+            self._word(node),
         )
         width = length * (1 + out16)
         return self.c.add(
-            Unit.LAYERNORM, instruction, name, reads, (block(target, target_stride, rows, width),)
+            Unit.LAYERNORM, instruction, node.name, reads, (block(target, target_stride, rows, width),)
         )
 
-    def _constants(self, name: str, dram: int, index: int, channels: int) -> None:
-        self._parameter(name)
-        self.c.row_constants(index, dram, channels, name, based=False)
+    def _cut(
+        self,
+        cuts: tuple[tuple[str, int, int], ...],
+        index: int,
+        address: int,
+        stride: int,
+        start: int,
+        rows: int,
+        columns: int,
+    ) -> None:
+        """Probe what LayerNorm has made of rows start..start + rows in the tensors that are cut from it."""
+        for name, low, high in cuts:
+            first, last = max(low, start), min(high, start + rows)
+            if first < last:
+                place = address + (first - start) * stride
+                self.c.probe(
+                    name, Unit.LAYERNORM, index, place, stride, last - first, columns, "int8", first - low
+                )
 
-    def _index(self, name: str) -> int:
-        return len(PARAMETERS) + GLOBALS.index(name)
+    def _constants(self, node: Node, dram: int, index: int, channels: int) -> None:
+        self._parameter(node)
+        self.c.row_constants(index, dram, channels, node.name, based=False)
 
-    def _word(self, name: str) -> Access:
-        return word(self._index(name))
+    def _index(self, node: Node) -> int:
+        return self._words[node.name]
 
-    def _parameter(self, name: str) -> None:
-        self.c.parameter(self._index(name), self.at.parameters, len(PARAMETERS), name, based=False)
+    def _word(self, node: Node) -> Access:
+        return word(self._index(node))
+
+    def _parameter(self, node: Node) -> None:
+        self.c.parameter(self._index(node), self.at.parameters, len(PARAMETERS), node.name, based=False)

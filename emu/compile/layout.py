@@ -6,7 +6,7 @@ segment with a growing base serves all of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -101,7 +101,7 @@ class Layout:
 
         return self.place(node.name, len(b) * ENTRY_BYTES, "constants", content)
 
-    def parameters(self, name: str, nodes: dict[str, Node]) -> int:
+    def parameters(self, name: str, nodes: Mapping[str, Node]) -> int:
         """One parameter word of 16 bytes per node, in the order of `nodes`."""
         content = lambda: np.concatenate([parameter_word(node) for node in nodes.values()])  # noqa: E731
         return self.place(name, PARAMETER_BYTES * len(nodes), "constants", content)

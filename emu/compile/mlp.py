@@ -36,7 +36,7 @@ class Mlp(BlockPart):
             self._norm("norm2", i, inputs[i], normed.stride)
         outputs = {i: c.arena.allocate(f"hidden[{i}]", x.blocks[i][1] * hidden.stride) for i in group}
         by_row = self.nodes["gelu"].attributes["form"] != "lambda-shift-elem"
-        fc1, label = self.constants.fc1, f"{self.name}.fc1"
+        fc1, label = self.constants.fc1, self.labels["fc1"]
         chunks = c.chunks(fc1, 16)
         for first, tiles in chunks:
             y = c.weights(fc1, first, tiles, label, based=True)
@@ -69,7 +69,7 @@ class Mlp(BlockPart):
             c.arena.free(f"hidden[{i}]")
 
     def _gelu(self, address: int, stride: int, start: int, rows: int, column: int, columns: int) -> None:
-        label = f"{self.name}.gelu"
+        label = self.labels["gelu"]
         where = block(address, stride, rows, columns)
         instruction = Gelu(address, address, rows, columns, stride, stride, PARAMETERS.index("gelu"))
         done = self.c.add(Unit.GELU, instruction, label, (where, self._word("gelu")), (where,))

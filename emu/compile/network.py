@@ -1,218 +1,131 @@
-"""A whole network as six segments: the two stacks of blocks, and what is before, between and after them."""
+"""A whole network as segments: the runs of blocks, and what is before, between and after the stacks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emu.compile.arena import Arena
-from emu.compile.block import Constants
 from emu.compile.context import Context, Matrix
 from emu.compile.embedding import Embedding
 from emu.compile.emitter import Emitter, segment
-from emu.compile.global_part import GLOBALS, Addresses
+from emu.compile.global_part import Addresses, own_parameters
 from emu.compile.head import Head
-from emu.compile.layout import Layout, padded
-from emu.compile.plan import Costs, Plan, choose
-from emu.compile.stack import Stack
-from emu.machine import SLOT_CHANNELS, Machine
-from emu.program import Program
-from model.errors import InputError
-from model.integer.graph import IMAGE, LABELS, Graph, Node
-
-BLOCK_NODES = (
-    "norm1",
-    "qkv",
-    "scores",
-    "shiftmax",
-    "mix",
-    "proj",
-    "residual1",
-    "norm2",
-    "fc1",
-    "gelu",
-    "fc2",
-    "residual2",
-)
-
-
-@dataclass(frozen=True)
-class _Side:
-    """Encoder or decoder: its tokens, and where its constants and its spilled tensors lie in DRAM."""
-
-    name: str
-    tokens: int
-    repeat: int
-    base: int
-    step: int
-    nodes: dict[str, Node]
-    constants: Constants
-    spill: dict[str, int]
-
-    def residual(self, plan: Plan) -> Matrix:
-        """The residual stream with this plan."""
-        embed = self.constants.proj.outputs
-        name = f"{self.name} residual"
-        return Matrix(name, self.tokens, embed, "int16", plan.block_rows, self.spill["x"], plan.x_resident)
-
-    def stack(self, context: Context, plan: Plan, x: Matrix) -> Stack:
-        """What emits one of its blocks."""
-        name = f"{self.name}.blocks.{{i}}"
-        return Stack(context, name, self.nodes, self.constants, plan, x, self.spill)
+from emu.compile.layout import Layout
+from emu.compile.limits import check_limits, padding_bytes
+from emu.compile.pattern import find_network
+from emu.compile.plan import Plan
+from emu.compile.run import Planner, Run, place_runs
+from emu.machine import Machine
+from emu.program import Program, Region, Segment
+from model.integer.graph import IMAGE, LABELS, Graph
 
 
 class Compiler:
-    """Compiles one graph for one machine. Constants have their places in DRAM from the start."""
+    """Compiles one graph for one machine. Constants have their places in DRAM from the start.
+
+    Raises InputError, with the name of the node, for a graph that is no Segmenter (`find_network`) or
+    that the machine has no room for.
+    """
 
     def __init__(self, graph: Graph, machine: Machine) -> None:
-        self.graph, self.machine, self.config = graph, machine, graph.config
-        self.nodes = {node.name: node for node in graph.nodes}
+        self.graph, self.machine = graph, machine
+        self.network = find_network(graph)
+        check_limits(graph, self.network, machine)
         self.layout = Layout(graph, machine)
-        if max(self.config.embed, self.config.classes) > SLOT_CHANNELS:
-            wide = max(self.config.embed, self.config.classes)
-            raise InputError(
-                f"LayerNorm rows of {wide} do not fit: the machine's constants hold {SLOT_CHANNELS}"
-            )
-        longest = max(
-            self.config.patches + max(1, self.config.classes), self.config.embed * self.config.mlp_ratio
-        )
-        if longest > machine.row_length:
-            raise InputError(
-                f"rows of {longest} do not fit: units.row_length (Shiftmax, GELU) is {machine.row_length}"
-            )
         self.addresses = self._place()
-        patches = self.config.patches
-        self.encoder = self._side("encoder", self.config.layers, patches + 1)
-        self.decoder = self._side("decoder", self.config.decoder_layers, patches + self.config.classes)
+        network = self.network
+        self.encoder = place_runs(self.layout, "encoder", network.rows(network.embedding), network.encoder)
+        self.decoder = place_runs(
+            self.layout, "decoder", network.rows(network.decoder_tokens), network.decoder
+        )
         self.plans: dict[str, Plan] = {}
+        self._segments: list[Segment] = []
 
     def program(self) -> Program:
         """The program; InputError names what does not fit into the machine."""
-        encoder, decoder = self.encoder, self.decoder
-        self.plans = {side.name: self._plan(side) for side in (encoder, decoder)}
-        plan = self.plans["encoder"]
-        c = Context(self.machine, self._arena())
-        embedding = Embedding(c, self.config, self.addresses)
-        head = Head(c, self.config, self.addresses)
-        x, y = (side.residual(self.plans[side.name]) for side in (encoder, decoder))
-        segments = []
-
-        def add(name: str, emit: Callable[[], None], side: _Side | None = None) -> None:
-            def run(emitter: Emitter) -> None:
-                c.emitter = emitter
-                c.begin()
-                emit()
-                c.flush()
-
-            repeat, base, step = (side.repeat, side.base, side.step) if side else (1, 0, 0)
-            segments.append(segment(self.machine, name, run, repeat=repeat, base=base, base_step=step))
-
-        # On chip in one piece: the decoder's rows begin in the middle of the encoder's blocks.
-        rows = encoder.tokens if plan.a_resident else plan.block_rows
-        normed = Matrix(
-            "encoder output",
-            encoder.tokens,
-            self.config.embed,
-            "int8",
-            rows,
-            encoder.spill["a"],
-            plan.a_resident,
-        )
+        planner = Planner(self.machine)
+        runs = (*self.encoder, *self.decoder)
+        plans = (*planner.plans(self.encoder), *planner.plans(self.decoder))
+        self.plans = {run.name: plan for run, plan in zip(runs, plans, strict=True)}
+        self._segments = []
+        c = Context(self.machine, Arena(self.machine.banks, self.machine.bank_bytes, self.machine.name))
+        embedding = Embedding(c, self.network, self.addresses)
+        head = Head(c, self.network, self.addresses)
+        x, y = (side[0].residual(self.plans[side[0].name]) for side in (self.encoder, self.decoder))
+        normed = self._normed()
         c.create(x)
-        add("embedding", lambda: embedding.embed(x))
-        add("encoder", encoder.stack(c, plan, x).emit, encoder)
+        self._add(c, "embedding", lambda: embedding.embed(x))
+        self._add_runs(c, self.encoder, x)
         c.create(normed, high=True)
-        add("encoder norm", lambda: embedding.encoder_norm(x, normed))
+        self._add(c, "encoder norm", lambda: embedding.encoder_norm(x, normed))
         c.destroy(x)
         c.create(y)
-        add("decoder tokens", lambda: embedding.decoder_tokens(normed, y))
+        self._add(c, "decoder tokens", lambda: embedding.decoder_tokens(normed, y))
         c.destroy(normed)
-        add("decoder", decoder.stack(c, self.plans["decoder"], y).emit, decoder)
-        add("head", lambda: head.head(y))
+        self._add_runs(c, self.decoder, y)
+        self._add(c, "head", lambda: head.head(y))
         return Program(
             machine=self.machine,
-            segments=tuple(segments),
+            segments=tuple(self._segments),
             regions=tuple(self.layout.regions),
             dram_bytes=self.layout.size,
             label_dtype=self.graph.tensors[LABELS].dtype,
         )
 
     def spills(self) -> dict[str, list[str]]:
-        """Per stack of the program, what leaves the chip or is read more than once for lack of memory."""
+        """Per run of blocks, what leaves the chip or is read more than once for lack of memory."""
         return {name: plan.spills for name, plan in self.plans.items()}
 
+    def _add_runs(self, c: Context, runs: Sequence[Run], x: Matrix) -> None:
+        for run in runs:
+            self._add(c, run.name, run.block(c, self.plans[run.name], x).emit, run)
+
+    def _add(self, c: Context, name: str, emit: Callable[[], None], run: Run | None = None) -> None:
+        """Append a segment: the blocks of a run, or a part that occurs once."""
+
+        def write(emitter: Emitter) -> None:
+            c.emitter = emitter
+            c.begin()
+            emit()
+            c.flush()
+
+        # A name of the graph that looks like a label stands for itself.
+        names = tuple((node.name, (node.name,)) for node in self.graph.nodes if "{i}" in node.name)
+        repeat, base, step = 1, 0, 0
+        if run:
+            repeat, base, step, names = len(run.blocks), run.base, run.step, run.listed
+        made = segment(self.machine, name, write, repeat=repeat, base=base, base_step=step, names=names)
+        self._segments.append(made)
+
+    def _normed(self) -> Matrix:
+        """The encoder's output: on chip in one piece, as the decoder's rows begin inside its blocks."""
+        run = self.encoder[-1]
+        plan = self.plans[run.name]
+        rows = run.tokens if plan.a_resident else plan.block_rows
+        columns = self.network.columns(self.network.encoder_norm)
+        return Matrix("encoder output", run.tokens, columns, "int8", rows, run.spill["a"], plan.a_resident)
+
     def _place(self) -> Addresses:
-        layout, nodes = self.layout, self.nodes
-        height, width = self.config.image
-        item = np.dtype(self.graph.tensors[LABELS].dtype).itemsize
+        layout, network, tensors = self.layout, self.network, self.graph.tensors
         return Addresses(
-            image=layout.image(self.config.patch),
-            table=layout.array("pixels.table"),
-            cls_token=layout.array("encoder.tokens.rows"),
-            position=layout.array("encoder.embedding.identity"),
-            class_embedding=layout.array("decoder.tokens.rows"),
-            parameters=layout.parameters("parameters", {name: nodes[name] for name in GLOBALS}),
-            encoder_norm=layout.layernorm(nodes["encoder.norm"]),
-            decoder_norm=layout.layernorm(nodes["decoder.norm"]),
-            mask_norm=layout.layernorm(nodes["decoder.mask_norm"]),
-            patch_embed=layout.packed(nodes["encoder.patch_embed"]),
-            proj_dec=layout.packed(nodes["decoder.proj_dec"]),
-            proj_patch=layout.packed(nodes["decoder.proj_patch"]),
-            proj_classes=layout.packed(nodes["decoder.proj_classes"]),
-            labels=layout.place(LABELS, height * width * item, "labels"),
+            image=layout.image(network.pixels.integer("patch")),
+            table=layout.array(network.pixels.constants["table"]),
+            cls_token=layout.array(network.tokens.constants["rows"]),
+            position=layout.array(network.embedding.constants["identity"]),
+            class_embedding=layout.array(network.decoder_tokens.constants["rows"]),
+            parameters=layout.parameters("parameters", own_parameters(network)),
+            encoder_norm=layout.layernorm(network.encoder_norm),
+            decoder_norm=layout.layernorm(network.decoder_norm),
+            mask_norm=layout.layernorm(network.mask_norm),
+            patch_embed=layout.packed(network.patch_embed),
+            proj_dec=layout.packed(network.proj_dec),
+            proj_patch=layout.packed(network.vectors.linear),
+            proj_classes=layout.packed(network.kernels.linear),
+            labels=layout.place(LABELS, tensors[LABELS].size * tensors[LABELS].bits // 8, "labels"),
         )
-
-    def _side(self, name: str, repeat: int, tokens: int) -> _Side:
-        layout, config = self.layout, self.config
-        places: list[tuple[int, Constants]] = []
-        for i in range(repeat):
-            nodes = {key: self.nodes[f"{name}.blocks.{i}.{key}"] for key in BLOCK_NODES}
-            start = layout.size
-            places.append((start, Constants.place(layout, nodes, start)))
-        base = places[0][0]
-        step = places[1][0] - base if repeat > 1 else 0
-        assert all(start == base + i * step and c == places[0][1] for i, (start, c) in enumerate(places))
-        heads = self.nodes[f"{name}.blocks.0.scores"].integer("heads")
-        mixed = heads * padded(config.embed // heads, 16)
-        spill = {
-            "x": layout.place(f"{name} residual", tokens * padded(2 * config.embed, 16), "activations"),
-            "a": layout.place(f"{name} normalized", tokens * padded(config.embed, 16), "activations"),
-            "mix": layout.place(f"{name} mixed", tokens * mixed, "activations"),
-        }
-        nodes = {key: self.nodes[f"{name}.blocks.0.{key}"] for key in BLOCK_NODES}
-        return _Side(name, tokens, repeat, base, step, nodes, places[0][1], spill)
-
-    def _arena(self) -> Arena:
-        return Arena(self.machine.banks, self.machine.bank_bytes, self.machine.name)
-
-    def _plan(self, side: _Side) -> Plan:
-        costs = Costs(
-            self.config.embed,
-            side.constants.fc1.outputs,
-            side.nodes["scores"].integer("heads"),
-            self.graph.options.softmax_bits == 16,
-            self.machine,
-        )
-        attempt = partial(self._attempt, side)
-        return choose(side.tokens, self.machine, costs, attempt)
-
-    def _attempt(self, side: _Side, plan: Plan, phase: str) -> None:
-        """Raise InputError if a phase of a block does not fit with this plan; emits nothing."""
-        context = Context(self.machine, self._arena())
-        x = side.residual(plan)
-        context.create(x)
-        stack = side.stack(context, plan, x)
-        if phase == "attention":
-            stack.attention(heads=1)
-        elif phase == "project":
-            context.create(stack.mix, high=True)
-            stack.project()
-        else:
-            stack.mlp()
 
 
 def compile_graph(graph: Graph, machine: Machine) -> Program:
@@ -223,24 +136,29 @@ def compile_graph(graph: Graph, machine: Machine) -> Program:
 def memory_image(graph: Graph, program: Program, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """DRAM before the program runs: constants and the picture uint8 [H, W, 3]."""
     memory = np.zeros(program.dram_bytes, np.uint8)
-    for address, content in Compiler(graph, program.machine).layout.writers:
+    compiler = Compiler(graph, program.machine)
+    for address, content in compiler.layout.writers:
         piece = content()
         memory[address : address + piece.size] = piece
-    config = graph.config
-    height, width = config.image
-    rows, columns = (g * config.patch for g in config.grid)
-    padded_image = np.empty((rows, columns, 3), np.uint8)
-    # Where the patch does not divide the picture, bytes that the table maps to 0.
-    table = graph.constants["pixels.table"]
-    padded_image[:] = [int(np.flatnonzero(table[channel] == 0)[0]) for channel in range(3)]
+    pixels = compiler.network.pixels
+    height, width, channels = graph.tensors[IMAGE].shape
+    patch = pixels.integer("patch")
+    below, right = -height % patch, -width % patch
+    padded_image = np.empty((height + below, width + right, channels), np.uint8)
+    if below or right:
+        padded_image[:] = padding_bytes(graph, pixels)
     padded_image[:height, :width] = image
-    region = next(r for r in program.regions if r.name == IMAGE)
+    region = _region(program, "image")
     memory[region.address : region.address + padded_image.size] = padded_image.reshape(-1)
     return memory
 
 
 def labels_of(graph: Graph, program: Program, memory: NDArray[np.uint8]) -> NDArray[np.unsignedinteger]:
     """The labels [H, W] in DRAM after the program has run."""
-    region = next(r for r in program.regions if r.name == LABELS)
+    region = _region(program, "labels")
     piece = memory[region.address : region.address + region.size]
-    return piece.view(program.label_dtype).reshape(graph.config.image)
+    return piece.view(program.label_dtype).reshape(graph.tensors[LABELS].shape)
+
+
+def _region(program: Program, kind: str) -> Region:
+    return next(region for region in program.regions if region.kind == kind)

@@ -50,6 +50,11 @@ class Plan:
         return len(row_blocks(self.tokens, self.block_rows))
 
     @property
+    def residual(self) -> tuple[int, bool]:
+        """Rows of a block and whether it is on chip: blocks that follow each other must agree on these."""
+        return self.block_rows, self.x_resident
+
+    @property
     def spills(self) -> list[str]:
         """Which tensors leave the chip, and when."""
         found = []
@@ -78,6 +83,8 @@ class Costs:
     wide: bool
     """16-bit probabilities, which take two passes."""
     machine: Machine
+    width: int
+    """Channels of a head."""
 
     def total(self, plan: Plan) -> float:
         """Cycles of the array and of the waits for row units, plus those of the memory port, twice.
@@ -91,11 +98,11 @@ class Costs:
 
     def array(self, plan: Plan) -> int:
         """Cycles of all matrix products, by the durations of their instructions."""
-        tokens, width = plan.tokens, self.embed // self.heads
+        tokens, width, inner = plan.tokens, self.width, self.heads * self.width
         rows = [count for _, count in row_blocks(tokens, plan.block_rows)]
         spent = 0
         for count in rows:
-            for n, k in ((self.embed, self.hidden), (self.hidden, self.embed), (self.embed, self.embed)):
+            for n, k in ((self.embed, self.hidden), (self.hidden, self.embed), (self.embed, inner)):
                 spent += self._product(count, n, k, Layout.PACKED)
             spent += 3 * self.heads * self._product(count, width, self.embed, Layout.PACKED)
             for _, queries in row_blocks(count, plan.queries):
@@ -148,14 +155,23 @@ def modes(tokens: int, machine: Machine) -> Iterator[Plan]:
         rows = max(rows // 2, LEAST_ROWS)
 
 
-def choose(tokens: int, machine: Machine, costs: Costs, attempt: Callable[[Plan, str], None]) -> Plan:
+def choose(
+    tokens: int,
+    machine: Machine,
+    costs: Costs,
+    attempt: Callable[[Plan, str], None],
+    residual: tuple[int, bool] | None = None,
+) -> Plan:
     """The plan that costs least among those that fit; `attempt(plan, phase)` raises where one does not.
 
-    The error of the most frugal plan is what the caller sees when none does.
+    The error of the most frugal plan is what the caller sees when none does. residual: only plans
+    with this `Plan.residual`.
     """
     best: Plan | None = None
     problem: InputError | None = None
     for plan in modes(tokens, machine):
+        if residual not in (None, plan.residual):
+            continue
         whole = replace(plan, project_group=plan.blocks, mlp_group=plan.blocks)
         if best and costs.total(whole) >= costs.total(best):
             continue  # not even with the largest query blocks and all weights read once

@@ -141,7 +141,8 @@ class _Run:
             raise MachineError(error.code, queue.unit, queue.position, f"{error} ({where})") from None
         if self.on_probe:
             for probe in self.probes.get((queue.unit, queue.completed % queue.total), ()):
-                _report(self.memories, probe, queue.iteration, self.on_probe)
+                tensor = self.segment.name_of(probe.tensor, queue.iteration)
+                _report(self.memories, probe, tensor, self.on_probe)
         queue.completed += 1
 
     def wanted(self, queue: _Queue, wait: Wait) -> int:
@@ -175,8 +176,7 @@ def _copy(memories: Memories, op: Load | Store, base: int) -> None:
     target[:] = source
 
 
-def _report(memories: Memories, probe: Probe, iteration: int, on_probe: OnProbe) -> None:
+def _report(memories: Memories, probe: Probe, tensor: str, on_probe: OnProbe) -> None:
     shape, strides = (probe.rows, probe.columns), (probe.stride,)
     values = memories.view(Space.SCRATCHPAD, probe.address, shape, strides, probe.dtype)
-    tensor = probe.tensor.replace("{i}", str(iteration))
     on_probe(tensor, probe.head, probe.row, probe.column, values.copy())

@@ -70,7 +70,7 @@ def _pieces(program: Program) -> list[tuple[int, int, Key, Probe]]:
             for probe in segment.probes:
                 unit = probe.unit
                 completed = before[unit] + iteration * totals[unit] + probe.index + 1
-                tensor = probe.tensor.replace("{i}", str(iteration))
+                tensor = segment.name_of(probe.tensor, iteration)
                 found.append((int(unit), completed, (tensor, probe.head, probe.row, probe.column), probe))
         before = [b + total * segment.repeat for b, total in zip(before, totals, strict=True)]
     return sorted(found, key=lambda piece: piece[:2])
