@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from emu.execute.memory import FIELD, InstructionError, Memories, check, positive
 from emu.isa import Argmax, Expand, Gelu, Layernorm, Lookup, Residual, Shiftmax, Space
 from emu.machine import CONSTANT_SLOTS, SLOT_CHANNELS
-from model.integer import arithmetic, kernels
+from model.integer import kernels
 from model.integer.constants import GELU_FORMS, MAX_BIAS, MAX_I0, MAX_SHIFT
 from model.integer.fast import gelu_table
 from model.integer.graph import Node
@@ -56,9 +56,7 @@ def layernorm(memories: Memories, op: Layernorm) -> None:
     check("shift c", c, 0, MAX_SHIFT)
     check("B", int(B.min()), -MAX_BIAS, MAX_BIAS)
     check("B", int(B.max()), -MAX_BIAS, MAX_BIAS)
-    small = max(int(B.max()), -int(B.min())) < MAX_BIAS // 2  # what the kernel is exact for
-    compute: Any = kernels.layernorm if small else arithmetic.layernorm
-    target[:] = compute(np.ascontiguousarray(source), b, B, c, out_bits=16 if op.out16 else 8)
+    target[:] = kernels.layernorm(np.ascontiguousarray(source), b, B, c, out_bits=16 if op.out16 else 8)
 
 
 def gelu(memories: Memories, op: Gelu) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from model.errors import InputError
 from model.integer.constants import MAX_BIAS, MAX_I0, MAX_SHIFT
-from model.integer.graph import IMAGE, LABELS, MASKS, Graph, Node, Tensor
+from model.integer.graph import IMAGE, LABELS, Graph, Node, Tensor
 from model.integer.operators import label_dtype
 
 Shape = tuple[int, ...]
@@ -143,7 +143,7 @@ _BITS = {"out_bits": (8, 16), "reciprocal_bits": tuple(range(15, 47)), "n": tupl
 def check_graph(graph: Graph) -> Graph:
     """`graph` itself; InputError names the first node that the operators could not run."""
     made = {IMAGE: Tensor(IMAGE, (*graph.config.image, 3), "uint8")}
-    previous: list[Node] = []
+    probabilities: set[str] = set()
     for node in graph.nodes:
         if node.op not in _RULES:
             raise InputError(f"{node.name}: operator {node.op!r} is unknown; known: {', '.join(_RULES)}")
@@ -152,12 +152,14 @@ def check_graph(graph: Graph) -> Graph:
         if missing or node.name in made:
             raise InputError(f"{node.name}: must come after its inputs, and once; missing: {missing}")
         made[node.name] = _check_output(graph, node, _RULES[node.op], made)
-        if node.op == "mix" and [n.op for n in previous[-2:]] != ["scores", "shiftmax"]:
-            raise InputError(f"{node.name}: mix must follow its scores and shiftmax")
-        previous.append(node)
-    for name in (MASKS, LABELS):
-        if name not in made:
-            raise InputError(f"the graph must make the tensor {name}")
+        if node.op == "mix" and node.inputs[0] not in probabilities:
+            raise InputError(
+                f"{node.name}: must read the probabilities of a shiftmax first, not {node.inputs[0]}"
+            )
+        if node.op == "shiftmax":
+            probabilities.add(node.name)
+    if LABELS not in made:
+        raise InputError(f"the graph must make the tensor {LABELS}")
     dtype = label_dtype(graph.config.classes)
     if made[LABELS].shape != graph.config.image or made[LABELS].dtype != dtype:
         raise InputError(f"{LABELS} must be {dtype} {graph.config.image}, not {made[LABELS]}")

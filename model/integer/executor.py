@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from model.errors import InputError
 from model.integer import fast
+from model.integer.fusion import Attention, attentions
 from model.integer.graph import GRID, IMAGE, LABELS, MASKS, Graph, Node
 from model.integer.operators import REFERENCE, Array
 
@@ -21,7 +22,7 @@ class Executor:
     """The integer reference of one graph.
 
     engine "fast" uses compiled kernels, "reference" plain NumPy: equal on every tensor, and the
-    second is the one to read. Images are uint8 [H, W, 3] of the size in `graph.config.image`.
+    second is the one to read. Images are uint8 [H, W, 3], of the size of the graph's tensor `image`.
     """
 
     def __init__(self, graph: Graph, engine: Literal["fast", "reference"] = "fast") -> None:
@@ -34,12 +35,18 @@ class Executor:
         return self._last(image, LABELS)
 
     def scores(self, image: NDArray[np.uint8]) -> NDArray[np.int16]:
-        """Class scores int16 [K, H, W]: every pixel has those of its patch."""
-        config = self.graph.config
-        rows, columns = config.grid
-        masks = self._last(image, MASKS).T.reshape(-1, rows, columns)
-        large = masks.repeat(config.patch, axis=1).repeat(config.patch, axis=2)
-        return large[:, : config.image[0], : config.image[1]]
+        """Class scores int16 [K, H, W]: every pixel has those of its patch.
+
+        They are what the labels are the argmax of; a graph that makes its labels otherwise has none.
+        """
+        labels = self.graph.node(LABELS)
+        grid = next((node for node in self.graph.nodes if node.name == labels.inputs[0]), None)
+        if labels.op != "nearest" or grid is None or grid.op != "argmax":
+            raise InputError(f"{LABELS}: must be the nearest of an argmax to have scores")
+        rows, columns = grid.integer("height"), grid.integer("width")
+        patch, height, width = (labels.integer(key) for key in ("patch", "height", "width"))
+        masks = self._last(image, grid.inputs[0]).T.reshape(-1, rows, columns)
+        return masks.repeat(patch, axis=1).repeat(patch, axis=2)[:, :height, :width]
 
     def tensors(self, image: NDArray[np.uint8]) -> Iterator[tuple[str, Array]]:
         """Every tensor of the graph with its name, in execution order; the image is the first."""
@@ -52,7 +59,7 @@ class Executor:
         raise InputError(f"the graph has no tensor {name}")
 
     def _walk(self, image: NDArray[np.uint8], *, every: bool, until: str) -> Iterator[tuple[str, Array]]:
-        wanted = (*self.graph.config.image, 3)
+        wanted = self.graph.tensors[IMAGE].shape
         if not isinstance(image, np.ndarray):
             raise InputError(f"the image must be uint8 {list(wanted)}, not a {type(image).__name__}")
         if image.dtype != np.uint8 or image.shape != wanted:
@@ -76,12 +83,14 @@ class Executor:
                     values.pop(name, None)
 
     def _plan(self, every: bool) -> Iterator[Step]:
-        """The steps of the graph; attention is one step of the fast engine."""
-        nodes = iter(self.graph.nodes)
+        """The steps of the graph; an attention is one step of the fast engine, at the place of its mix."""
+        nodes = self.graph.nodes
+        fused = attentions(nodes, adjacent=every) if self._engine == "fast" else {}
+        inside = {node.name for one in fused.values() for node in (one.scores, one.shiftmax)}
         for node in nodes:
-            if self._engine == "fast" and node.op == "scores":
-                yield _attention(node, next(nodes), next(nodes), every)
-            else:
+            if node.name in fused:
+                yield _attention(fused[node.name], every)
+            elif node.name not in inside:
                 yield node.inputs, self._function(node), (node.name,)
 
     def _function(self, node: Node) -> Callable[[list[Array]], tuple[Array, ...]]:
@@ -93,7 +102,8 @@ class Executor:
         return lambda inputs: (prepared(inputs),)
 
 
-def _attention(scores: Node, shiftmax: Node, mix: Node, every: bool) -> Step:
+def _attention(attention: Attention, every: bool) -> Step:
+    scores, shiftmax, mix = attention.scores, attention.shiftmax, attention.mix
     if every:
         names = scores.name, shiftmax.name, mix.name
         return (

@@ -7,6 +7,7 @@ per image. Attention is one kernel when nobody looks at the scores and probabili
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,9 @@ from model.integer.graph import Node
 from model.integer.operators import REFERENCE, Array
 
 Prepared = Callable[[Sequence[Array]], Array]
+
+SHIFTMAX = ("n", "reciprocal_bits", "out_bits")
+"""Attributes of Shiftmax besides i0."""
 
 
 def prepare(node: Node, constants: Mapping[str, Array]) -> Prepared:
@@ -39,10 +43,11 @@ def attention_steps(qkv: Array, scores: Node, shiftmax: Node, mix: Node) -> tupl
     return kernels.attention_steps(qkv, heads, shiftmax.integer("i0"), first, second, **options)
 
 
-def gelu_table(node: Node) -> NDArray[np.int8]:
-    """ShiftGELU and its requantization for every byte: int8 [256], indexed by x + 128.
+def gelu_table(node: Node) -> NDArray[np.signedinteger[Any]]:
+    """ShiftGELU and its requantization for every byte: [256], indexed by x + 128, of the output's type.
 
-    The forms that look at the row maximum need one such row per maximum: int8 [256, 256].
+    The forms that look at the row maximum need one such row per maximum: [256, 256]. A node that does
+    not say its `out_bits` has 8.
     """
     form, i0 = str(node.attributes["form"]), node.integer("i0")
     x = np.arange(-128, 128, dtype=np.int8)
@@ -52,10 +57,8 @@ def gelu_table(node: Node) -> NDArray[np.int8]:
         # A row of (x, maximum) for every pair; where x is above the maximum nobody looks.
         pairs = np.stack(np.broadcast_arrays(x[None, :], x[:, None]), axis=-1)
         out = arithmetic.shiftgelu(pairs, i0, form=form)[..., 0]
-    table: NDArray[np.int8] = arithmetic.requantize(
-        out, node.integer("b"), node.integer("c"), out_bits=8
-    ).astype(np.int8)
-    return table
+    bits = int(node.attributes.get("out_bits", 8))
+    return arithmetic.requantize(out, node.integer("b"), node.integer("c"), out_bits=bits)
 
 
 def _attention(
@@ -97,13 +100,38 @@ def _matmul(node: Node, constants: Mapping[str, Array]) -> Prepared:
 def _layernorm(node: Node, constants: Mapping[str, Array]) -> Prepared:
     b, B = _writable(constants["b"]), _writable(constants["B"])
     c, bits = node.integer("c"), node.integer("out_bits")
+    if b.ndim != 1:  # one multiplier per row and channel, of a tensor of heads
+        return lambda inputs: REFERENCE["layernorm"](node, inputs, constants)
     return lambda inputs: kernels.layernorm(_whole(inputs[0]), b, B, c, out_bits=bits)
 
 
 def _gelu(node: Node, constants: Mapping[str, Array]) -> Prepared:
     table = gelu_table(node)
+    if table.dtype != np.int8:
+        return lambda inputs: REFERENCE["gelu"](node, inputs, constants)
     look = kernels.lookup if table.ndim == 1 else kernels.lookup_rows
-    return lambda inputs: look(inputs[0], table)
+
+    def run(inputs: Sequence[Array]) -> Array:
+        rows = _rows(inputs[0])
+        return look(rows, table).reshape(inputs[0].shape)
+
+    return run
+
+
+def _scores(node: Node, constants: Mapping[str, Array]) -> Prepared:
+    heads, b, c, bits = (node.integer(key) for key in ("heads", "b", "c", "out_bits"))
+
+    def run(inputs: Sequence[Array]) -> Array:
+        q, k, _ = inputs[0].reshape(len(inputs[0]), 3, heads, -1).transpose(1, 2, 0, 3)
+        pairs = ((_whole(q[head]), _whole(k[head])) for head in range(heads))
+        return np.stack([kernels.linear(*pair, None, b, c, out_bits=bits) for pair in pairs])
+
+    return run
+
+
+def _shiftmax(node: Node, constants: Mapping[str, Array]) -> Prepared:
+    i0, options = node.integer("i0"), {key: node.integer(key) for key in SHIFTMAX}
+    return lambda inputs: kernels.shiftmax_rows(_rows(inputs[0]), i0, **options).reshape(inputs[0].shape)
 
 
 def _residual(node: Node, constants: Mapping[str, Array]) -> Prepared:
@@ -132,6 +160,11 @@ def _writable(array: Array) -> Array:
     return np.ascontiguousarray(array) if array.flags.writeable else array.copy()
 
 
+def _rows(array: Array) -> Array:
+    """The rows of a tensor of any rank as one matrix."""
+    return _whole(array.reshape(-1, array.shape[-1]))
+
+
 def _whole(array: Array) -> Array:
     """Contiguous from its first element, as the kernels were compiled for."""
     return np.ascontiguousarray(array)
@@ -142,6 +175,8 @@ _PREPARE: dict[str, Callable[[Node, Mapping[str, Array]], Prepared]] = {
     "linear": _linear,
     "matmul": _matmul,
     "layernorm": _layernorm,
+    "scores": _scores,
+    "shiftmax": _shiftmax,
     "gelu": _gelu,
     "residual": _residual,
     "nearest": _nearest,

@@ -12,7 +12,7 @@ from model.integer.kernels.jit import Int8, Int16, kernel, shift_right, threads
 def layernorm(x: Int16, b: ArrayLike, B: ArrayLike, c: int, *, out_bits: int = 8) -> NDArray[Any]:
     """I-LayerNorm of every row of int16 `x` [T, D]: int8 or int16 as `out_bits` says.
 
-    `b` (|b| < 2^31) and `B` int64 [D], |z*b + B| < 2^62; one shift `c` (0..63).
+    `b` int32 and `B` int64 [D], |B| <= 2^62; one shift `c` (0..63).
     """
     out = np.empty(x.shape, np.int8 if out_bits == 8 else np.int16)
     b = np.array(np.broadcast_to(_int32(b), x.shape[1]))
@@ -44,11 +44,15 @@ def _layernorm_row(x, b, bias, c, y, out):  # type: ignore[no-untyped-def]
         y[i] = np.int32(x[i]) - mean
         square += np.int64(y[i]) * np.int64(y[i])
     reciprocal = np.int32((2**31 - 1) // max(isqrt(square), 1))
-    rounding = rounding_constants(c)
+    halved = np.int64(c >= 62)  # |z*b + B| may reach 2^61 + 2^62, to which `divide` cannot add a half
+    rounding = rounding_constants(c - halved)
     top = np.int64(2 ** (8 * out.itemsize - 1) - 1)
     for i in range(x.size):
         z = shift_right(np.int32(y[i] * reciprocal), np.int32(1))
-        q = divide(np.int64(z) * np.int64(b[i]) + bias[i], rounding)
+        v = np.int64(z) * np.int64(b[i]) + bias[i]
+        if halved:  # a lost bit is kept in the lowest, where it tells a half from more
+            v = v >> 1 | v & 1
+        q = divide(v, rounding)
         out[i] = min(max(q, ~top), top)
 
 
@@ -69,7 +73,7 @@ def rounding_constants(c):  # type: ignore[no-untyped-def]
 
 @kernel(entry=False)
 def divide(v, rounding):  # type: ignore[no-untyped-def]
-    """RHE(v / 2^c) for |v| < 2^62.
+    """RHE(v / 2^c) for |v| < 2^62, or |v| <= 2^62 + 2^61 and c < 62.
 
     With 2^63 added, a logical shift does it: AVX2 has no arithmetic one of 64 bits.
     """
