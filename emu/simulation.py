@@ -20,6 +20,7 @@ from emu.energy import energy, operations
 from emu.isa import Load, Matmul, Store, Unit
 from emu.machine import Machine
 from emu.metric import compulsory_bytes, fused_bytes, macs
+from emu.over_time import OverTime
 from emu.program import Program
 from emu.roofline import Roofline, roofline
 from emu.timing import Timeline, simulate_program
@@ -34,7 +35,9 @@ DEFINITIONS = {
     "mac_utilization": "MACs / (cycles * lanes * depth), a MAC with a 16-bit operand counted once",
     "array_utilization": "the same with the second pass of 16-bit operands counted as work",
     "units": "busy + stalled = cycles; stalls: cycles by the unit waited for, by wait instructions (wait), "
-    "at barriers, and after the last instruction (finished)",
+    "at barriers, and after the last instruction (finished). stalled = idle + mid_work; idle: no work, "
+    "before the unit's first and behind its last instruction of an iteration of a segment, at barriers "
+    "and once finished; mid_work: at waits in between",
     "layers": "start, end: first start and last end on computing units; cycles = end - start, in which "
     "other layers may run too; busy: cycles of the layer's own instructions",
     "traffic_bits": "bits that instructions read from and write to each memory",
@@ -131,6 +134,11 @@ class Report:
         return energy(self.machine, self.operations, self.traffic, self.cycles)
 
     @cached_property
+    def over_time(self) -> OverTime:
+        """DRAM and scratchpad over time; takes longer than all the rest, so `to_dict` leaves it out."""
+        return OverTime(self.program, self.timeline)
+
+    @cached_property
     def spills(self) -> list[dict[str, Any]]:
         """Tensors (or parts) that the schedule keeps in DRAM for a while: bytes, bits written and read."""
         moved = moved_bytes(self.program)
@@ -187,6 +195,10 @@ class Report:
                     "busy": unit.busy,
                     "stalled": unit.stalled,
                     "stalls": dict(unit.stalls),
+                    "idle": unit.idle,
+                    "idle_causes": dict(unit.idles),
+                    "mid_work": unit.mid_work,
+                    "mid_work_causes": unit.mid_work_stalls,
                 }
                 for unit in self.timeline.units
             },

@@ -9,7 +9,6 @@ t ends at t+1, or when its condition is met, whichever is later.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,75 +16,17 @@ from numpy.typing import NDArray
 
 from emu import duration
 from emu.isa import Unit, Wait
-from emu.layers import Layer, layers_of
+from emu.layers import layers_of
 from emu.machine import Machine
 from emu.program import Program, Segment, check_base
+from emu.timeline import CAUSES, Cycles, SegmentSpan, Timeline, UnitTimeline
 from model.errors import InputError
 
-Cycles = NDArray[np.int64]
-
-CAUSES = (*(unit.name.lower() for unit in Unit), "wait", "barrier", "finished")
-"""Why a unit stood still: the unit that it waited for; issuing a WAIT (a cycle each); waiting for
-the others at the end of a segment; nothing left to do in the last one."""
+__all__ = ["Cycles", "ProgramError", "SegmentSpan", "Timeline", "UnitTimeline", "simulate_program"]
 
 
 class ProgramError(InputError):
     """A program that the machine could not run, or would run wrongly."""
-
-
-@dataclass(frozen=True)
-class UnitTimeline:
-    """What one unit did: `start`, `end` int64 and `label` int32 (into Timeline.names) per instruction.
-
-    busy: cycles in instructions;  stalls: cycles by cause (CAUSES). They add up to Timeline.cycles.
-    """
-
-    unit: Unit
-    start: Cycles
-    end: Cycles
-    label: NDArray[np.int32]
-    busy: int
-    stalls: Mapping[str, int]
-
-    @property
-    def stalled(self) -> int:
-        """Cycles in which the unit did nothing."""
-        return sum(self.stalls.values())
-
-
-@dataclass(frozen=True)
-class SegmentSpan:
-    """From the barrier before a segment to the one behind it."""
-
-    name: str
-    start: int
-    end: int
-
-
-@dataclass(frozen=True)
-class Timeline:
-    """Times of a whole program.
-
-    units: by Unit;  names: graph nodes, with their iteration;  layers: by time of start.
-    """
-
-    machine: Machine
-    cycles: int
-    units: tuple[UnitTimeline, ...]
-    names: tuple[str, ...]
-    segments: tuple[SegmentSpan, ...]
-    layers: tuple[Layer, ...]
-
-    @property
-    def macs(self) -> int:
-        """Multiplications of all matrix products, ragged tiles not filled up."""
-        return sum(layer.macs for layer in self.layers)
-
-    @property
-    def utilization(self) -> float:
-        """MACs / (cycles * lanes * depth)."""
-        peak = self.cycles * self.machine.lanes * self.machine.depth
-        return self.macs / peak if peak else 0.0
 
 
 def simulate_program(program: Program) -> Timeline:
@@ -96,6 +37,7 @@ def simulate_program(program: Program) -> Timeline:
     spent = [[np.zeros(0, np.int64)] for _ in Unit]
     labels = [[np.zeros(0, np.int32)] for _ in Unit]
     stalls = [dict.fromkeys(CAUSES, 0) for _ in Unit]
+    idles = [dict.fromkeys(CAUSES, 0) for _ in Unit]
     spans = []
     for number, segment in enumerate(program.segments):
         run = _Run(_Plan.of(segment, program.machine), begin)
@@ -106,17 +48,20 @@ def simulate_program(program: Program) -> Timeline:
             ends[unit].append(np.array(run.ends[unit], np.int64))
             spent[unit].append(np.tile(run.plan.durations[unit], segment.repeat))
             labels[unit].append(_labels(segment, unit, names))
-            for cause, cycles in zip(CAUSES, run.stalls[unit], strict=False):
-                stalls[unit][cause] += cycles
-            stalls[unit]["finished" if last else "barrier"] += finish - run.free[unit]
+            for mine, counts in ((stalls, run.stalls), (idles, run.idles)):
+                for cause, cycles in zip(CAUSES, counts[unit], strict=False):
+                    mine[unit][cause] += cycles
+                mine[unit]["finished" if last else "barrier"] += finish - run.free[unit]
         spans.append(SegmentSpan(segment.name, begin, finish))
         begin = finish
     units = []
     for unit in Unit:
         end, held = np.concatenate(ends[unit]), np.concatenate(spent[unit])
         label = np.concatenate(labels[unit])
-        causes = {cause: value for cause, value in stalls[unit].items() if value}
-        units.append(UnitTimeline(unit, end - held, end, label, int(held.sum()), causes))
+        causes, idle = (
+            {cause: value for cause, value in counts[unit].items() if value} for counts in (stalls, idles)
+        )
+        units.append(UnitTimeline(unit, end - held, end, label, int(held.sum()), causes, idle))
     layers = layers_of(program, [(u.start, u.end, u.label) for u in units], tuple(names))
     return Timeline(program.machine, begin, tuple(units), tuple(names), tuple(spans), layers)
 
@@ -126,11 +71,13 @@ class _Plan:
     """One iteration of a segment, in an order in which it can be computed.
 
     steps: (unit, codes); a code >= 0 is the duration of an instruction, ~code a number in `waits`.
-    waits: (unit, count). totals: instructions per unit. depth: iterations that waits look back.
+    waits: (unit, count);  idle: whether one is outside of its unit's work (`emu.timeline.CAUSES`).
+    totals: instructions per unit.  depth: iterations that waits look back.
     """
 
     steps: tuple[tuple[int, tuple[int, ...]], ...]
     waits: tuple[tuple[int, int], ...]
+    idle: tuple[bool, ...]
     totals: tuple[int, ...]
     durations: tuple[Cycles, ...]
     depth: int
@@ -139,14 +86,18 @@ class _Plan:
     def of(cls, segment: Segment, machine: Machine) -> _Plan:
         check_base(segment, machine)
         waits: list[tuple[int, int]] = []
+        idle: list[bool] = []
         codes: list[list[int]] = []
         durations = []
         for queue in segment.queues:
-            mine, times = [], []
+            mine: list[int] = []
+            times: list[int] = []
+            total = sum(not isinstance(instruction, Wait) for instruction in queue)
             for instruction in queue:
                 if isinstance(instruction, Wait):
                     mine.append(~len(waits))
                     waits.append((int(instruction.unit), instruction.count))
+                    idle.append(len(times) in (0, total))
                 else:
                     times.append(duration.cycles(instruction, machine))
                     mine.append(times[-1])
@@ -156,7 +107,7 @@ class _Plan:
         steps = _ordered(segment, codes, waits)
         # Without instructions there is no iteration before: such a count is 0 for ever, and met.
         back = [-((count - 1) // totals[unit]) for unit, count in waits if count <= 0 < totals[unit]]
-        return cls(steps, tuple(waits), totals, tuple(durations), max([1, *back]))
+        return cls(steps, tuple(waits), tuple(idle), totals, tuple(durations), max([1, *back]))
 
 
 def _ordered(
@@ -200,6 +151,7 @@ class _Run:
         self.free = [begin] * len(plan.totals)
         self.ends: list[list[int]] = [[] for _ in plan.totals]
         self.stalls = [[0] * (len(plan.totals) + 1) for _ in plan.totals]
+        self.idles = [list(row) for row in self.stalls]
 
     def simulate(self, repeat: int) -> None:
         """All iterations; what has become periodic is copied.
@@ -210,7 +162,7 @@ class _Run:
         """
         periodic, shift = 0, 0
         for iteration in range(repeat):
-            stalls = [list(row) for row in self.stalls]
+            stalls = [list(row) for row in self.stalls + self.idles]
             free = list(self.free)
             self._iterate(iteration)
             delta = self._shift(iteration, free)
@@ -227,7 +179,7 @@ class _Run:
         issue = len(plan.totals)
         offsets = [iteration * total - 1 for total in plan.totals]
         for unit, codes in plan.steps:
-            now, mine, stalls = free[unit], ends[unit], self.stalls[unit]
+            now, mine, stalls, idles = free[unit], ends[unit], self.stalls[unit], self.idles[unit]
             for code in codes:
                 if code >= 0:
                     now += code
@@ -236,11 +188,16 @@ class _Run:
                 other, count = plan.waits[~code]
                 now += duration.WAIT
                 stalls[issue] += duration.WAIT
+                idle = plan.idle[~code]
+                if idle:
+                    idles[issue] += duration.WAIT
                 index = offsets[other] + count
                 if index >= 0:
                     met = ends[other][index]
                     if met > now:
                         stalls[other] += met - now
+                        if idle:
+                            idles[other] += met - now
                         now = met
             free[unit] = now
 
@@ -269,8 +226,9 @@ class _Run:
                 self.ends[unit].extend([end + i * shift for end in last])
             moved = bool(total) or any(step[0] == unit for step in self.plan.steps)
             self.free[unit] += times * shift * moved
-            for cause, before in enumerate(stalls[unit]):
-                self.stalls[unit][cause] += times * (self.stalls[unit][cause] - before)
+        for counts, before in zip(self.stalls + self.idles, stalls, strict=True):
+            for cause, cycles in enumerate(before):
+                counts[cause] += times * (counts[cause] - cycles)
 
 
 def _labels(segment: Segment, unit: Unit, names: dict[str, int]) -> NDArray[np.int32]:

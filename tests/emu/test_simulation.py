@@ -43,6 +43,9 @@ def test_figures_agree_with_each_other(report):
     for unit in found["units"].values():
         assert unit["busy"] + unit["stalled"] == found["cycles"]
         assert sum(unit["stalls"].values()) == unit["stalled"]
+        assert unit["busy"] + unit["idle"] + unit["mid_work"] == found["cycles"]
+        assert sum(unit["idle_causes"].values()) == unit["idle"]
+        assert sum(unit["mid_work_causes"].values()) == unit["mid_work"]
     for layer in found["layers"]:
         assert 0 <= layer["start"] < layer["end"] <= found["cycles"]
         assert layer["cycles"] == layer["end"] - layer["start"]

@@ -63,6 +63,11 @@ def test_a_wait_takes_a_cycle_and_then_until_met() -> None:
     assert found.units[Unit.ARRAY].stalls == {"load": 109, "wait": 1, "finished": 1 + A}
     assert found.units[Unit.ELEMENTWISE].stalls == {"array": 108 + T - A, "wait": 3}
     assert found.units[Unit.LOAD].stalls == {"finished": T + A - 109}
+    # Before the first instruction and behind the last there is no work; in between it is a stall.
+    assert found.units[Unit.ARRAY].idles == found.units[Unit.ARRAY].stalls
+    assert found.units[Unit.ELEMENTWISE].idles == {"wait": 1}
+    assert found.units[Unit.ELEMENTWISE].mid_work_stalls == {"array": 108 + T - A, "wait": 2}
+    assert found.units[Unit.GELU].idle == found.cycles
 
 
 def test_segments_are_separated_by_a_barrier() -> None:
@@ -71,6 +76,7 @@ def test_segments_are_separated_by_a_barrier() -> None:
     found = simulate_program(program(first, second))
     assert times(found, Unit.ELEMENTWISE) == [(0, A), (110, 110 + A), (110 + A, 110 + 2 * A)]
     assert found.units[Unit.ELEMENTWISE].stalls == {"barrier": 110 - A, "finished": 110 - 2 * A}
+    assert found.units[Unit.ELEMENTWISE].idle == 220 - 3 * A
     assert [(s.name, s.start, s.end) for s in found.segments] == [("first", 0, 110), ("second", 110, 220)]
 
 
@@ -88,6 +94,8 @@ def test_iterations_overlap_and_count_on() -> None:
     assert times(found, Unit.LOAD) == [(begin, begin + 110) for begin in loads]
     assert found.names == ("layer0", "layer1", "layer2", "layer3")
     assert [layer.name for layer in found.layers] == list(found.names)
+    # Every iteration is a piece of work: with one instruction in each, nothing is in its middle.
+    assert found.units[Unit.ARRAY].mid_work == found.units[Unit.LOAD].mid_work == 0
 
 
 @pytest.mark.parametrize(
@@ -215,7 +223,10 @@ def test_busy_and_stalled_add_up(one: Program) -> None:
     found = simulate_program(one)
     for unit in found.units:
         assert unit.busy + unit.stalled == found.cycles
-        assert all(value > 0 for value in unit.stalls.values())
+        assert unit.busy + unit.idle + unit.mid_work == found.cycles
+        assert sum(unit.mid_work_stalls.values()) == unit.mid_work
+        assert all(value > 0 for value in (*unit.stalls.values(), *unit.idles.values()))
+        assert all(unit.stalls[cause] >= value for cause, value in unit.idles.items())
         assert (unit.start[1:] >= unit.end[:-1]).all()
         assert unit.busy == int((unit.end - unit.start).sum())
         assert len(unit.label) == len(unit.start)
@@ -247,6 +258,8 @@ def test_a_steady_state_is_copied_exactly(one: Program, repeat: int) -> None:
     for a, b in zip(looped.units, flat.units, strict=True):
         assert np.array_equal(a.start, b.start) and np.array_equal(a.end, b.end)
         assert a.stalls == b.stalls
+        # Of one iteration without an end there is more middle.
+        assert all(b.idles.get(cause, 0) <= value for cause, value in a.idles.items())
 
 
 def test_a_hundred_thousand_instructions_in_a_second() -> None:
