@@ -87,7 +87,7 @@ def simulate(
     found = simulate_graph(graph, description, size)
     plain = found.to_dict()
     if trace is not None:
-        write_trace(found.timeline, trace)
+        write_trace(found.over_time, trace)
         plain["trace"] = trace
     if report is not None:
         write_report(plain, found.timeline, found.roofline, report)

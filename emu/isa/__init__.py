@@ -1,6 +1,6 @@
 """The instruction set: classes, 32-byte encoding, assembly text."""
 
-from emu.isa.assembly import assemble, disassemble
+from emu.isa.assembly import assemble, disassemble, operands
 from emu.isa.encoding import INSTRUCTION_BYTES, decode, encode
 from emu.isa.instructions import (
     UNIT,
@@ -43,4 +43,5 @@ __all__ = [
     "decode",
     "disassemble",
     "encode",
+    "operands",
 ]

@@ -78,15 +78,20 @@ def _value(name: str, field: Field, text: str) -> Any:
     return bool(number) if field.type is bool else number
 
 
+def operands(instruction: Instruction) -> dict[str, str]:
+    """The fields as the text has them; those at their default are left out."""
+    defaults = _DEFAULTS[type(instruction)]
+    values = {field.name: getattr(instruction, field.name) for field in fields(instruction)}
+    # A layout is always told: it says what y means.
+    told = {
+        name: value for name, value in values.items() if name == "layout" or value != defaults.get(name)
+    }
+    return {name: _text(name, value) for name, value in told.items()}
+
+
 def _line(instruction: Instruction) -> str:
-    kind = type(instruction)
-    words = [kind.__name__.lower()]
-    for field in fields(instruction):
-        value = getattr(instruction, field.name)
-        # A layout is always told: it says what y means.
-        if field.name == "layout" or value != _DEFAULTS[kind].get(field.name):
-            words.append(f"{field.name}={_text(field.name, value)}")
-    return " ".join(words)
+    name = type(instruction).__name__.lower()
+    return " ".join([name, *(f"{key}={text}" for key, text in operands(instruction).items())])
 
 
 def _text(name: str, value: Any) -> str:
