@@ -70,12 +70,14 @@ def simulate(
         if path is not None and path.suffix != suffix:
             raise InputError(f"{path}: a name that ends in {suffix} is wanted")
 
+    from emu.layer_table import beside, write_layers
     from emu.machine import Machine
     from emu.report import write_report
     from emu.simulation import network, simulate_graph
     from emu.trace import write_trace
     from model.integer.graph import QuantizeOptions
 
+    table = None if report is None else beside(report)
     description = Machine.load(machine)
     defaults = QuantizeOptions()
     options = None
@@ -89,9 +91,11 @@ def simulate(
     if trace is not None:
         write_trace(found.over_time, trace)
         plain["trace"] = trace
-    if report is not None:
+    if report is not None and table is not None:
+        plain |= {"over_time": found.over_time.to_dict(), "more_memory": found.more_memory}
         write_report(plain, found.timeline, found.roofline, report)
-        plain["report"] = report
+        write_layers(plain["layers"], table)
+        plain |= {"report": report, "csv": table}
     if json:
         emit_json(plain)
         return
@@ -99,7 +103,8 @@ def simulate(
 
 
 def _print(found: "Report", plain: dict[str, Any]) -> None:
-    from emu.report import kinds_of
+    from emu.next_step import sentence
+    from emu.report import kinds_of, largest_causes
 
     cycles, machine, model = plain["cycles"], plain["machine"], plain["model"]
     height, width = model["image"]
@@ -122,13 +127,10 @@ def _print(found: "Report", plain: dict[str, Any]) -> None:
         summary.add_row(name, value)
     results.print(summary)
 
-    units = Table("unit", "busy", "of the run", "stalled", "largest causes", title="Units")
+    units = Table("unit", "busy cycles", "busy", "stalled", "idle", "stalled for", title="Units")
     for name, unit in plain["units"].items():
-        causes = sorted(unit["stalls"].items(), key=lambda item: -item[1])[:3]
-        words = ", ".join(f"{cause} {count / cycles:.1%}" for cause, count in causes)
-        units.add_row(
-            name, f"{unit['busy']:,}", f"{unit['busy'] / cycles:.1%}", f"{unit['stalled']:,}", words
-        )
+        shares = (f"{unit[key] / cycles:.1%}" for key in ("busy", "mid_work", "idle"))
+        units.add_row(name, f"{unit['busy']:,}", *shares, largest_causes(unit["mid_work_causes"], cycles))
     kinds = Table(
         "layers", "count", "busy cycles", "of the run", "array used", "DRAM bytes", title="Layers"
     )
@@ -160,7 +162,11 @@ def _print(found: "Report", plain: dict[str, Any]) -> None:
     for stack, reasons in plain["short_of_memory"].items():
         for reason in reasons:
             results.print(f"short of memory: {stack}: {reason}")
-    for key in ("trace", "report"):
+    for step in plain.get("more_memory", ()):
+        results.print(f"more memory: {sentence(step)}")
+    if any(plain["short_of_memory"].values()) and "more_memory" not in plain:
+        results.print("--report FILE.html says how much more memory changes something")
+    for key in ("trace", "report", "csv"):
         if key in plain:
             results.print(f"{key}: {plain[key]}")
 

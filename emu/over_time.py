@@ -77,6 +77,7 @@ class OverTime:
         """Plain JSON values of the report."""
         bins = self.bins()
         return {
+            "cycles": self.timeline.cycles,
             "bin_cycles": int(bins.edges[1]),
             "dram_read_bytes": bins.read.tolist(),
             "dram_write_bytes": bins.written.tolist(),

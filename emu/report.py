@@ -9,103 +9,89 @@ from typing import Any
 
 import numpy as np
 
-from emu.plots import Activity, detail, overview, roofline_plot, stacks, utilization
+from emu.charts import bars, roofline_plot, stacks, utilization
+from emu.energy import SOURCE
+from emu.html import cards, page, plot, section, table
+from emu.next_step import sentence
+from emu.plots import Activity, Strip, detail, kind_colours, overview, strips
 from emu.roofline import Roofline
 from emu.svg import short
-from emu.timing import Timeline
+from emu.timeline import Timeline
 from model.files import replacing
 
-STYLE = """
-body { font: 14px/1.45 system-ui, sans-serif; color: #1d2733; margin: 24px auto; max-width: 1120px;
-  padding: 0 16px }
-h1 { font-size: 22px; margin-bottom: 2px }
-h2 { font-size: 16px; margin: 28px 0 6px }
-p { margin: 4px 0 8px; color: #55606d }
-.cards { display: flex; flex-wrap: wrap; gap: 10px; margin: 14px 0 }
-.card { border: 1px solid #d8dee6; border-radius: 6px; padding: 8px 14px }
-.card b { font-size: 19px; display: block }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 6px 0 }
-th, td { padding: 3px 14px 3px 0; border-bottom: 1px solid #e4e8ee; vertical-align: top; text-align: left }
-td.n, th.n { text-align: right }
-svg { max-width: 100%; height: auto; font: 11px system-ui, sans-serif }
-svg text { fill: #1d2733 } svg .unit { fill: #55606d } svg polyline { fill: none }
-svg .axis { stroke: #55606d } svg .grid { stroke: #e4e8ee } svg .roof { stroke: #1d2733; stroke-width: 1.5 }
-svg .dot { fill-opacity: .75; stroke: #fff; stroke-width: .6 }
-details { margin: 10px 0 }
-"""
-
-PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>{title}</title><style>{style}</style></head>
-<body>
-<h1>{title}</h1>
-{body}
-</body>
-</html>
-"""
+NO_WORK = "#c9d0d8"
+"""Idle time: of no unit, and paler than all causes."""
 
 
 def write_report(report: Mapping[str, Any], timeline: Timeline, roofline: Roofline, path: Path) -> None:
-    """Write the page of a simulation: `report` as `Report.to_dict` gives it."""
-    page = render(report, timeline, roofline)
+    """Write the page of a simulation: `report` is `Report.to_dict` with `over_time` and `more_memory`."""
+    text = render(report, timeline, roofline)
     with replacing(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
 
 
 def render(report: Mapping[str, Any], timeline: Timeline, roofline: Roofline) -> str:
     """The page as text."""
     model, machine = report["model"], report["machine"]
     height, width = model["image"]
-    name = model["size"] or "model"
-    title = f"{name} at {height} x {width} on {machine['name']}"
+    title = f"{model['size'] or 'model'} at {height} x {width} on {machine['name']}"
     shape = f"{machine['lanes']} x {machine['depth']} MACs at {machine['clock_mhz']} MHz"
-    if machine.get("on_chip_bytes"):
-        shape += f", {machine['on_chip_bytes'] / 2**20:.2f} MiB on chip"
+    shape += f", {machine['on_chip_bytes'] / 2**20:.2f} MiB on chip"
     activities = activities_of(report["layers"], timeline)
+    paint = kind_colours([layer["op"] for layer in report["layers"]] + list(activities[0].kinds))
     begin, end = window(timeline)
+    array = [{**x, "cycles": x["busy"], "utilization": x["busy_utilization"]} for x in report["layers"]]
+    units = unit_bars(report["units"])
+    energy = {name: uj / 1000 for name, uj in report["energy"]["uj"].items()}
     parts = [
         f"<p>{escape(shape)}. {model['tokens']} tokens, {short(model['macs'])}MAC per image.</p>",
-        _cards(report),
-        _section("Timeline", "Share of time that each unit is busy, over the whole run, by kind of layer."),
-        overview(activities, timeline.cycles),
+        cards(_cards(report)),
+        section("Timeline", "Share of time that each unit is busy, over the whole run, by kind of layer."),
+        plot(lambda sheet: overview(activities, timeline.cycles, paint, sheet)),
         f"<p>In detail, from cycle {begin:,}: every instruction; its layer stands under the pointer.</p>",
-        detail(activities, begin, end),
-        _section("Units", "Busy and stalled cycles; a stall counts for the unit that was waited for."),
-        stacks("Busy and stalled", _unit_bars(report["units"]), "cycles"),
-        _section(
+        plot(lambda sheet: detail(activities, begin, end, paint, sheet)),
+        section(
+            "DRAM and scratchpad over time",
+            "Means over bins of time. The line on top is the limit: what the memory port moves per cycle "
+            "and direction, the size of the scratchpad. Live bytes were written and will still be read.",
+        ),
+        plot(lambda sheet: strips("Over time", _strips(report["over_time"]), timeline.cycles, sheet)),
+        section(
+            "Units",
+            "Idle: no work, before the unit's first and behind its last instruction of a block of the "
+            "network. Stalled: waiting in between, by the unit that was waited for.",
+        ),
+        plot(lambda sheet: stacks("Units", units, "cycles", {"idle": NO_WORK}, sheet)),
+        _unit_table(report["units"], report["cycles"]),
+        section(
             "Layers",
             "Share of the array that a layer uses while its products run; 16-bit operands take two passes, "
             "so that mix reaches at most 50 % with 16-bit probabilities.",
         ),
-        utilization(_array_layers(report["layers"])),
+        plot(lambda sheet: utilization(array, paint, sheet)),
         kind_table(report["layers"], report["cycles"]),
-        _section("Roofline", "Layers that multiply, under the bounds of the array and of the memory port."),
-        roofline_plot(roofline),
-        _section("Traffic", "Bits read and written per memory, in shares of the tensor classes."),
-        stacks("Traffic", traffic_bars(report["traffic_by_class"]), "bits", share=True),
-        _dram(report),
-        _section("Energy", f"A table times counts; left out: {report['energy']['left_out']}."),
-        stacks("Energy", {"energy": _largest(report["energy"]["uj"])}, "µJ"),
-        _table(
-            ("part", "count", "pJ", "per", "µJ", "source"),
-            [
-                (
-                    row["name"],
-                    short(row["count"]),
-                    f"{row['pj']:.3g}",
-                    row["unit"],
-                    f"{report['energy']['uj'][row['name']]:.1f}",
-                    row["source"],
-                )
-                for row in report["energy"]["table"]
-            ],
+        section("Roofline", "Layers that multiply, under the bounds of the array and of the memory port."),
+        plot(lambda sheet: roofline_plot(roofline, paint, sheet)),
+        section(
+            "Traffic",
+            "Bits read and written per memory and class of tensors. One scale for all bars, logarithmic: "
+            "every line is ten times the one before it, or more where there is little room.",
         ),
-        _section("Definitions", ""),
-        _table(("key", "meaning"), list(report.get("definitions", {}).items())),
+        plot(lambda sheet: bars("Traffic", traffic_bars(report["traffic_by_class"]), "bits", sheet)),
+        _dram(report),
+        section(
+            "Energy",
+            f"In mJ: counts times a table that follows {SOURCE}; left out: {report['energy']['left_out']}.",
+        ),
+        plot(lambda sheet: stacks("Energy", {"energy": _largest(energy)}, "mJ", sheet=sheet)),
+        _energy_table(report["energy"]["table"], energy),
+        section("Machine", "Its description, and what follows from it."),
+        table(("key", "value"), _machine(machine)),
+        section("Definitions"),
+        table(("key", "meaning"), list(report["definitions"].items())),
         _details(report["layers"]),
     ]
-    return PAGE.format(title=escape(title), style=STYLE, body="\n".join(parts))
+    return page(title, parts)
 
 
 def activities_of(layers: Sequence[Mapping[str, Any]], timeline: Timeline) -> list[Activity]:
@@ -145,6 +131,16 @@ def traffic_bars(by_class: Mapping[str, Any]) -> dict[str, dict[str, float]]:
     }
 
 
+def unit_bars(units: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, float]]:
+    """Per unit: busy cycles, those of stalls in mid-work by cause, idle ones. They add up to the run."""
+    return {
+        name: {"busy": unit["busy"]}
+        | {f"stalled: {cause}": cycles for cause, cycles in unit["mid_work_causes"].items()}
+        | {"idle": unit["idle"]}
+        for name, unit in units.items()
+    }
+
+
 def kind_table(layers: Sequence[Mapping[str, Any]], cycles: int) -> str:
     """Sums over all layers of one kind."""
     rows = [
@@ -154,7 +150,7 @@ def kind_table(layers: Sequence[Mapping[str, Any]], cycles: int) -> str:
         for kind, row in kinds_of(layers).items()
     ]  # fmt: skip
     head = ("kind", "layers", "busy cycles", "of the run", "MACs", "of the array", "DRAM bytes")
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def kinds_of(layers: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -176,17 +172,38 @@ def kinds_of(layers: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     return kinds
 
 
-def _array_layers(layers: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    return [
-        {**layer, "cycles": layer["busy"], "utilization": layer["busy_utilization"]} for layer in layers
-    ]
+def largest_causes(causes: Mapping[str, int], cycles: int, most: int = 3) -> str:
+    """The causes that take most of a run, with their shares."""
+    largest = sorted(causes.items(), key=lambda item: -item[1])[:most]
+    return ", ".join(f"{cause} {count / cycles:.1%}" for cause, count in largest if count >= cycles / 2000)
 
 
-def _unit_bars(units: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, float]]:
-    return {
-        name: {"busy": unit["busy"]} | {f"stalled: {cause}": n for cause, n in unit["stalls"].items()}
+def _unit_table(units: Mapping[str, Mapping[str, Any]], cycles: int) -> str:
+    rows = [
+        (name, *(f"{unit[key] / cycles:.1%}" for key in ("busy", "mid_work", "idle")),
+         largest_causes(unit["mid_work_causes"], cycles), largest_causes(unit["idle_causes"], cycles))
         for name, unit in units.items()
-    }
+    ]  # fmt: skip
+    return table(("unit", "busy", "stalled", "idle", "stalled for", "idle until"), rows)
+
+
+def _strips(over_time: Mapping[str, Any]) -> list[Strip]:
+    read, written, live = (
+        np.array(over_time[key], np.float64)
+        for key in ("dram_read_bytes", "dram_write_bytes", "scratchpad_live_bytes")
+    )
+    # The last bin may be shorter: its bytes over a whole bin would look like fewer.
+    cycles = np.full(len(read), float(over_time["bin_cycles"]))
+    cycles[-1] = over_time["cycles"] - (len(read) - 1) * over_time["bin_cycles"]
+    port, size = over_time["port_bytes_per_cycle"], over_time["scratchpad_bytes"]
+    mean = [float(moved.sum() / cycles.sum()) for moved in (read, written)]
+    peak = over_time["scratchpad_peak_bytes"]
+    words = f"bytes, at most {short(peak)} ({peak / size:.0%} of it)"
+    return [
+        Strip("DRAM read", read / cycles, port, f"bytes per cycle, {mean[0]:.3g} in the mean"),
+        Strip("DRAM write", written / cycles, port, f"bytes per cycle, {mean[1]:.3g} in the mean"),
+        Strip("scratchpad live", live, size, words),
+    ]
 
 
 def _largest(parts: Mapping[str, float], least: float = 0.005) -> dict[str, float]:
@@ -196,9 +213,9 @@ def _largest(parts: Mapping[str, float], least: float = 0.005) -> dict[str, floa
     return large | {"others": total - sum(large.values())}
 
 
-def _cards(report: Mapping[str, Any]) -> str:
+def _cards(report: Mapping[str, Any]) -> dict[str, str]:
     moved, fused = report["dram_bytes"]["moved"], report["dram_bytes"]["fused"]
-    cards = {
+    return {
         "cycles": f"{report['cycles']:,}",
         "latency": f"{report['latency_ms']:.2f} ms",
         "frames/s": f"{report['fps']:.1f}",
@@ -207,28 +224,43 @@ def _cards(report: Mapping[str, Any]) -> str:
         "DRAM": f"{moved / 1e6:.1f} MB ({moved / fused:.2f} x fused)" if fused else f"{moved / 1e6:.1f} MB",
         "energy": f"{report['energy']['total_uj'] / 1e3:.2f} mJ",
     }
-    inside = "".join(
-        f'<div class="card"><b>{escape(value)}</b>{name}</div>' for name, value in cards.items()
-    )
-    return f'<div class="cards">{inside}</div>'
+
+
+def _energy_table(entries: Sequence[Mapping[str, Any]], mj: Mapping[str, float]) -> str:
+    rows = [
+        (row["name"], short(row["count"]), f"{row['pj']:.3g}", row["unit"], f"{mj[row['name']]:.4f}",
+         row["source"].removeprefix(f"{SOURCE}: "))
+        for row in entries
+    ]  # fmt: skip
+    return table(("part", "count", "pJ", "per", "mJ", "from"), rows)
+
+
+def _machine(machine: Mapping[str, Any]) -> list[tuple[str, str]]:
+    def text(value: Any) -> str:
+        return (
+            f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else value
+        )
+
+    return [(key, text(value)) for key, value in {**machine["parameters"], **machine["derived"]}.items()]
 
 
 def _dram(report: Mapping[str, Any]) -> str:
     text = ", ".join(f"{name} {value / 1e6:.2f} MB" for name, value in report["dram_bytes"].items())
     reasons = [
-        f"{stack}: {reason}"
-        for stack, found in report.get("short_of_memory", {}).items()
-        for reason in found
+        f"{stack}: {reason}" for stack, found in report["short_of_memory"].items() for reason in found
     ]
     lines = [f"<p>DRAM: {text}.</p>"]
     if reasons:
         lines.append(f"<p>For lack of memory on chip: {escape('; '.join(reasons))}.</p>")
+    if report["more_memory"]:
+        steps = "".join(f"<li>{escape(sentence(step))}.</li>" for step in report["more_memory"])
+        lines.append(f"<p>With more memory, each key alone:</p><ul>{steps}</ul>")
     if report["spills"]:
         rows = [
             (spill["tensor"], f"{spill['bytes']:,}", f"{spill['write'] // 8:,}", f"{spill['read'] // 8:,}")
             for spill in report["spills"]
         ]
-        lines.append(_table(("spilled tensor", "bytes", "bytes written", "bytes read"), rows))
+        lines.append(table(("spilled tensor", "bytes", "bytes written", "bytes read"), rows))
     else:
         lines.append("<p>No tensor is spilled.</p>")
     return "".join(lines)
@@ -241,19 +273,4 @@ def _details(layers: Sequence[Mapping[str, Any]]) -> str:
         for layer in layers
     ]  # fmt: skip
     head = ("layer", "op", "start", "end", "cycles", "busy", "macs", "utilization")
-    return f"<details><summary>All {len(layers)} layers</summary>{_table(head, rows)}</details>"
-
-
-def _section(title: str, text: str) -> str:
-    return f"<h2>{escape(title)}</h2>" + (f"<p>{escape(text)}</p>" if text else "")
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    def cell(value: Any, tag: str) -> str:
-        text = str(value)
-        number = ' class="n"' if text[:1].isdigit() else ""
-        return f"<{tag}{number}>{escape(text)}</{tag}>"
-
-    lines = ["".join(cell(value, "td") for value in row) for row in rows]
-    top = "".join(f"<th>{escape(name)}</th>" for name in head)
-    return f"<table><tr>{top}</tr>" + "".join(f"<tr>{line}</tr>" for line in lines) + "</table>"
+    return f"<details><summary>All {len(layers)} layers</summary>{table(head, rows)}</details>"

@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from emu.compile import Compiler
+from emu.definitions import DEFINITIONS, derived
 from emu.energy import energy, operations
 from emu.isa import Load, Matmul, Store, Unit
-from emu.machine import Machine
+from emu.machine import KEYS, Machine
 from emu.metric import compulsory_bytes, fused_bytes, macs
+from emu.next_step import next_steps
 from emu.over_time import OverTime
 from emu.program import Program
 from emu.roofline import Roofline, roofline
@@ -30,20 +32,6 @@ from model.integer.artifact import load_artifact
 from model.integer.graph import Graph, QuantizeOptions
 from model.quantize.outline import outline
 from model.segmenter.config import SIZES, SegmenterConfig
-
-DEFINITIONS = {
-    "mac_utilization": "MACs / (cycles * lanes * depth), a MAC with a 16-bit operand counted once",
-    "array_utilization": "the same with the second pass of 16-bit operands counted as work",
-    "units": "busy + stalled = cycles; stalls: cycles by the unit waited for, by wait instructions (wait), "
-    "at barriers, and after the last instruction (finished). stalled = idle + mid_work; idle: no work, "
-    "before the unit's first and behind its last instruction of an iteration of a segment, at barriers "
-    "and once finished; mid_work: at waits in between",
-    "layers": "start, end: first start and last end on computing units; cycles = end - start, in which "
-    "other layers may run too; busy: cycles of the layer's own instructions",
-    "traffic_bits": "bits that instructions read from and write to each memory",
-    "compulsory_bytes": "every tensor of the graph, image, labels and constants moved once",
-    "fused_bytes": "image, labels and constants once",
-}
 
 
 @dataclass(frozen=True)
@@ -139,6 +127,14 @@ class Report:
         return OverTime(self.program, self.timeline)
 
     @cached_property
+    def more_memory(self) -> list[dict[str, Any]]:
+        """Where the next step is (see `emu.next_step`); empty where memory is not short.
+
+        It takes a dozen compilations or two, so `to_dict` leaves it out.
+        """
+        return next_steps(self.graph, self.machine) if any(self.short_of_memory.values()) else []
+
+    @cached_property
     def spills(self) -> list[dict[str, Any]]:
         """Tensors (or parts) that the schedule keeps in DRAM for a while: bytes, bits written and read."""
         moved = moved_bytes(self.program)
@@ -177,6 +173,8 @@ class Report:
                 "depth": machine.depth,
                 "clock_mhz": machine.clock_mhz,
                 "on_chip_bytes": machine.on_chip_bytes,
+                "parameters": {key: getattr(machine, field) for key, field, _ in KEYS},
+                "derived": derived(machine),
             },
             "cycles": self.cycles,
             "latency_ms": self.latency_ms,

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from html import escape
 
+from model.colours import distinct, hexadecimal
+
 FONT = 11
+LETTER = 6.3
+"""Mean width of a letter at this size: SVG cannot measure text."""
 PALETTE = (
     "#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#dd8452", "#937860",
     "#8172b3", "#55a868", "#64b5cd", "#c44e52",
@@ -13,8 +19,27 @@ PALETTE = (
 """Told apart by most people with colour-vision deficiencies, at least in the first six."""
 
 
+@dataclass(frozen=True)
+class Sheet:
+    """Pixels of a plot: its width, and what is left free beside the plot itself for labels."""
+
+    width: float
+    left: float
+    right: float
+
+    @property
+    def span(self) -> float:
+        """Width of the plot itself."""
+        return self.width - self.left - self.right
+
+
+WIDE = Sheet(1080, 110, 16)
+NARROW = Sheet(360, 80, 16)
+"""For a phone: letters keep their size, the plot does not."""
+
+
 class Svg:
-    """A drawing of width x height pixels, filled from the back to the front."""
+    """A drawing on a sheet, filled from the back to the front; `height` may be set until it is rendered."""
 
     def __init__(self, width: float, height: float, title: str) -> None:
         self.width, self.height, self.title = width, height, title
@@ -52,12 +77,19 @@ class Svg:
             f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}" fill="{fill}" class="dot">{body}</circle>'
         )
 
-    def legend(self, x: float, y: float, entries: dict[str, str]) -> None:
-        """Names with their colours in one row."""
+    def legend(self, entries: Mapping[str, str], y: float = 0) -> float:
+        """Names with their colours, in as many lines as the width needs; where the next thing may begin."""
+        x = 2.0
         for name, colour in entries.items():
-            self.rect(x, y - 9, 10, 10, colour)
-            self.text(x + 14, y, name)
-            x += 26 + 6.4 * len(name)
+            wide = 14 + LETTER * len(name)
+            if x > 2 and x + wide > self.width:
+                x, y = 2.0, y + 17
+            self._parts.append(
+                f'<rect x="{x:.1f}" y="{y + 4:.1f}" width="10" height="10" fill="{colour}" class="key"/>'
+            )
+            self.text(x + 14, y + 13, name)
+            x += wide + 12
+        return y + 24 if entries else y
 
     def render(self) -> str:
         """The element, to be put into a page."""
@@ -83,6 +115,12 @@ def short(value: float) -> str:
     return f"{value:.3g}"
 
 
-def colours(names: list[str]) -> dict[str, str]:
-    """A colour for each name, in order."""
-    return {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(names)}
+def colours(names: Iterable[str], taken: Iterable[str] = ()) -> dict[str, str]:
+    """A colour for each name, in order, no two alike and none of `taken` ("#rrggbb")."""
+    names, used = list(dict.fromkeys(names)), set(taken)
+    found = [colour for colour in PALETTE if colour not in used][: len(names)]
+    if len(found) < len(names):
+        known = [bytes.fromhex(colour[1:]) for colour in (*PALETTE, *sorted(used))]
+        more = distinct(len(names) - len(found), [(one[0], one[1], one[2]) for one in known])
+        found += [hexadecimal(colour) for colour in more.tolist()]
+    return dict(zip(names, found, strict=True))

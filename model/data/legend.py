@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import colorsys
-
 import numpy as np
 from numpy.typing import NDArray
 
+from model.colours import distinct
 from model.data import ade20k, cityscapes, scenes
 from model.data.dataset import SCENES_PALETTE
 from model.segmenter.config import SegmenterConfig
@@ -19,11 +18,21 @@ _KNOWN = {
 
 
 def legend(config: SegmenterConfig) -> tuple[tuple[str, ...], NDArray[np.uint8]]:
-    """Class names and palette uint8 [K, 3]: the dataset's, or numbers and spread hues."""
+    """Class names and palette uint8 [K, 3], no colour twice: the dataset's, or numbers and colours apart.
+
+    Where a dataset paints two classes alike (ADE20K: one pair), the second gets a colour of its own.
+    """
     if config.dataset in _KNOWN:
         names, palette = _KNOWN[config.dataset]
         if len(names) == config.classes:
-            return names, palette
-    golden = 0.618034  # neighbours get hues far apart
-    hues = [colorsys.hsv_to_rgb(i * golden % 1, 0.6, 0.9) for i in range(config.classes)]
-    return tuple(f"class {i}" for i in range(config.classes)), (np.array(hues) * 255).astype(np.uint8)
+            return names, _unique(palette)
+    return tuple(f"class {i}" for i in range(config.classes)), distinct(config.classes)
+
+
+def _unique(palette: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The palette with a new colour where one stands that came before."""
+    colours = [(int(red), int(green), int(blue)) for red, green, blue in palette]
+    again = [i for i, colour in enumerate(colours) if colour in colours[:i]]
+    changed = palette.copy()
+    changed[again] = distinct(len(again), colours)
+    return changed

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from cli.main import app, main
 from cli.simulate import simulate
 from cli.traffic import traffic
+from emu import machine
 from model.integer.artifact import save_artifact
 
 SMALL = ("--size", "mini", "--dataset", "scenes", "--image", "64x80", "--machine", "edge")
@@ -50,6 +52,41 @@ def test_json_has_the_public_keys_and_files_are_written(capsys, tmp_path):
     trace = json.loads((tmp_path / "trace.json").read_text())
     assert trace["otherData"]["cycles"] == found["cycles"]
     assert f"{found['cycles']:,}" in (tmp_path / "page.html").read_text()
+    assert found["csv"] == str(tmp_path / "page.csv")
+    assert len((tmp_path / "page.csv").read_text().splitlines()) == 1 + len(found["layers"])
+    assert 8 * sum(found["over_time"]["dram_read_bytes"]) == found["traffic_bits"]["dram"]["read"]
+    assert found["more_memory"] == []
+    assert found["machine"]["parameters"]["array.lanes"] == found["machine"]["lanes"]
+
+
+def test_the_report_replaces_no_foreign_table(capsys, tmp_path):
+    (tmp_path / "page.csv").write_text("Layer, M, N, K,\n")
+    message = refused(capsys, "simulate", *SMALL, "--report", tmp_path / "page.html")
+    assert "page.csv is no table of layers" in message
+    assert [path.name for path in tmp_path.iterdir()] == ["page.csv"]
+
+
+def test_the_next_step_of_memory_is_told(capsys, tmp_path):
+    text = (Path(machine.__file__).parent / "presets" / "edge.toml").read_text()
+    small = text.replace("bank_kib = ", "bank_kib = 2 # ").replace("banks = ", "banks = 64 # ")
+    (tmp_path / "small.toml").write_text(small.replace("accumulator_rows = ", "accumulator_rows = 32 # "))
+    where = (
+        "--size",
+        "mini",
+        "--dataset",
+        "scenes",
+        "--image",
+        "128x128",
+        "--machine",
+        tmp_path / "small.toml",
+    )
+    arguments = ["simulate", *map(str, where)]
+    assert main(arguments) == 0
+    assert "--report FILE.html says how much more memory" in capsys.readouterr().out
+    assert main([*arguments, "--report", str(tmp_path / "page.html")]) == 0
+    text = capsys.readouterr().out
+    assert "more memory: scratchpad.banks = 64: the next step is at" in text
+    assert "nothing up to" in text
 
 
 def test_tables_for_people(capsys):

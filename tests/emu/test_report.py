@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
-from emu.plots import Activity, _covered, overview, roofline_plot
-from emu.report import kinds_of, render, window, write_report
+from emu.charts import bars, roofline_plot, stacks
+from emu.machine import KEYS
+from emu.plots import KINDS, Activity, Strip, _covered, kind_colours, overview, strips
+from emu.report import kinds_of, render, unit_bars, window, write_report
 from emu.roofline import roofline
 from emu.simulation import network, simulate
-from emu.svg import short, ticks
+from emu.svg import NARROW, PALETTE, WIDE, colours, short, ticks
+from emu.timeline import CAUSES
 
 
 @pytest.fixture(scope="module")
@@ -21,9 +25,17 @@ def report():
     return simulate(model=network("mini", "scenes", (64, 80)), machine="edge")
 
 
+def plain(report):
+    return report.to_dict() | {"over_time": report.over_time.to_dict(), "more_memory": report.more_memory}
+
+
 @pytest.fixture(scope="module")
 def page(report):
-    return render(report.to_dict(), report.timeline, report.roofline)
+    return render(plain(report), report.timeline, report.roofline)
+
+
+def drawn(page):
+    return [ElementTree.fromstring(plot) for plot in re.findall(r"<svg.*?</svg>", page, re.DOTALL)]
 
 
 def test_page_is_self_contained(page):
@@ -51,10 +63,106 @@ def test_page_is_balanced_and_its_plots_are_xml(page):
     balance = Balance()
     balance.feed(page)
     assert balance.open == []
-    plots = re.findall(r"<svg.*?</svg>", page, re.DOTALL)
-    titles = [ElementTree.fromstring(plot).get("aria-label") for plot in plots]
-    for wanted in ("Timeline", "Roofline", "Utilization of the array per layer", "Traffic", "Energy"):
-        assert wanted in titles
+    titles = [plot.get("aria-label") for plot in drawn(page)]
+    for wanted in ("Timeline", "Over time", "Units", "Roofline", "Traffic", "Energy"):
+        assert titles.count(wanted) == 2  # for screens and for phones
+
+
+def test_plots_fit_a_phone(page):
+    """Narrow plots have no text beyond their edge, at its estimated width; wide ones neither."""
+    assert {float(plot.get("width")) for plot in drawn(page)} == {WIDE.width, NARROW.width}
+    assert NARROW.width <= 400 - 2 * 12
+    for plot in drawn(page):
+        width, height = float(plot.get("width")), float(plot.get("viewBox").split()[3])
+        for text in plot.iter("text"):
+            x, length = float(text.get("x")), 6.2 * len(text.text)
+            begin = x - {"start": 0, "middle": length / 2, "end": length}[text.get("text-anchor")]
+            assert begin > -4 and begin + length < width + 4, (plot.get("aria-label"), text.text)
+            assert 0 < float(text.get("y")) <= height
+    assert 'name="viewport" content="width=device-width' in page
+    assert page.count("<table>") == page.count('<div class="scroll"><table>') > 5
+
+
+def test_no_two_entries_of_a_legend_share_a_colour(page):
+    legends = [
+        [key.get("fill") for key in plot.iter("rect") if key.get("class") == "key"] for plot in drawn(page)
+    ]
+    assert sum(bool(legend) for legend in legends) >= 12
+    for legend in legends:
+        assert len(set(legend)) == len(legend)
+
+
+@pytest.mark.parametrize("count", [1, 12, 13, 40, 200, 1000])
+def test_colours_never_repeat(count):
+    names = [f"kind {i}" for i in range(count)]
+    for found in (colours(names), kind_colours(names), colours(names, PALETTE[:3])):
+        assert len(set(found.values())) == len(found) == count
+    assert not set(colours(names, PALETTE[:3]).values()) & set(PALETTE[:3])
+    assert set(kind_colours([*KINDS, *names])) == {*KINDS, *names}
+    # A kind has its colour whatever else there is.
+    assert kind_colours(["mix", *names])["mix"] == kind_colours(["mix"])["mix"]
+
+
+def test_many_parts_have_as_many_colours():
+    rows = {"bar": {f"part {i}": 1.0 + i for i in range(60)}}
+    for text in (stacks("S", rows, "cycles", {"part 3": "#c9d0d8"}), bars("B", rows, "bits")):
+        keys = [r.get("fill") for r in ElementTree.fromstring(text).iter("rect") if r.get("class") == "key"]
+        assert len(set(keys)) == len(keys) == 60
+
+
+def test_every_cause_of_a_stall_has_its_colour():
+    unit = {"busy": 5, "idle": 7, "mid_work_causes": dict.fromkeys(CAUSES, 1)}
+    (bar,) = unit_bars({"array": unit}).values()
+    assert sum(bar.values()) == 12 + len(CAUSES)
+    assert len(set(colours(bar).values())) == len(bar) == len(CAUSES) + 2
+
+
+def test_bars_of_traffic_share_one_scale():
+    """Ten times the bits are one step of the axis more, in whatever bar."""
+    rows = {"a": {"x": 1e3, "y": 1e5}, "b": {"x": 1e4, "y": 1e6}, "c": {}}
+    plot = ElementTree.fromstring(bars("Traffic", rows, "bits"))
+    lengths = [float(r.get("width")) for r in plot.iter("rect") if r.get("class") != "key"]
+    a_x, a_y, b_x, b_y = lengths
+    assert b_x - a_x == pytest.approx(a_y - b_x, abs=0.02) == pytest.approx(b_y - a_y, abs=0.02)
+    assert b_x > a_x
+    for rows in ({}, {"a": {}}, {"a": {"x": 1.0}}):
+        ElementTree.fromstring(bars("Traffic", rows, "bits"))
+
+
+def test_strips_are_as_high_as_their_values():
+    plot = ElementTree.fromstring(strips("Over time", [Strip("s", np.array([0.0, 4, 8]), 8, "bytes")], 30))
+    (path,) = plot.iter("path")
+    heights = [float(v) for v in re.findall(r"V([\d.]+)", path.get("d"))]
+    assert heights[0] - heights[1] == pytest.approx((heights[0] - heights[2]) / 2)
+    assert heights[3] == heights[0]
+
+
+def test_page_has_the_numbers_of_the_machine(page, report):
+    for key, field, _ in KEYS:
+        value = getattr(report.machine, field)
+        text = f"{value:,}" if isinstance(value, int) else value
+        assert re.search(rf"<td>{key}</td><td[^>]*>{text}</td>", page), key
+
+
+def test_energy_is_in_one_unit(page):
+    assert "µJ" not in page
+    assert page.count("mJ") > 4
+
+
+def test_page_escapes_names(report):
+    found = plain(report)
+    name = "<script>alert('&\"')</script>"
+    found["machine"] = {**found["machine"], "name": name, "parameters": {"name": name}}
+    found["model"] = {**found["model"], "size": name}
+    found["layers"] = [{**layer, "name": name} for layer in found["layers"]]
+    found["spills"] = [{"tensor": name, "bytes": 1, "write": 8, "read": 8}]
+    found["short_of_memory"] = {name: [name]}
+    timeline = replace(report.timeline, names=(name,) * len(report.timeline.names))
+    points = tuple(replace(point, name=name) for point in report.roofline.points)
+    page = render(found, timeline, replace(report.roofline, points=points))
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    drawn(page)
 
 
 def test_page_holds_the_figures(page, report):
@@ -65,7 +173,7 @@ def test_page_holds_the_figures(page, report):
 
 
 def test_page_is_written_whole(report, tmp_path):
-    write_report(report.to_dict(), report.timeline, report.roofline, tmp_path / "a" / "page.html")
+    write_report(plain(report), report.timeline, report.roofline, tmp_path / "a" / "page.html")
     assert (tmp_path / "a" / "page.html").read_text().endswith("</html>\n")
 
 

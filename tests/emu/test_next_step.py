@@ -1,0 +1,64 @@
+"""Where more memory changes something: what the compiler says of the sizes around it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from emu import next_step
+from emu.compile import Compiler
+from emu.machine import KEYS, Machine
+from emu.next_step import dram_bytes, next_steps, sentence
+from emu.report import render
+from emu.simulation import network, simulate_graph
+
+SMALL = replace(Machine.load("edge"), banks=64, bank_kib=2, accumulator_rows=32)
+
+
+@pytest.fixture(scope="module")
+def report():
+    return simulate_graph(network("mini", "scenes", (128, 128)), SMALL)
+
+
+def moved(report, **changes):
+    return dram_bytes(Compiler(report.graph, replace(report.machine, **changes)).program())
+
+
+def test_the_step_is_where_less_is_moved(report):
+    banks = report.more_memory[0]
+    assert (banks["key"], banks["value"]) == ("scratchpad.banks", 64)
+    assert banks["dram_bytes"] == moved(report) == sum(report.traffic["dram"].values()) // 8
+    assert banks["next"] > 64
+    assert moved(report, banks=banks["next"]) == banks["next_dram_bytes"] < banks["dram_bytes"]
+    assert moved(report, banks=banks["next"] - 1) >= banks["dram_bytes"]
+    assert f"the next step is at {banks['next']}" in sentence(banks)
+
+
+def test_where_nothing_changes_it_says_up_to_where(report):
+    stationary = report.more_memory[1]
+    assert stationary["key"] == "stationary.kib"
+    assert stationary["next"] is None
+    assert stationary["up_to"] == 8 * SMALL.stationary_kib
+    for factor in next_step.FACTORS:
+        assert moved(report, stationary_kib=factor * SMALL.stationary_kib) >= stationary["dram_bytes"]
+    assert f"nothing up to {8 * SMALL.stationary_kib} moves less" in sentence(stationary)
+
+
+def test_the_search_stays_inside_the_ranges(report):
+    ranges = {field: allowed for _, field, allowed in KEYS}
+    top = replace(SMALL, stationary_kib=ranges["stationary_kib"].high, banks=ranges["banks"].high)
+    assert [step["next"] for step in next_steps(network("mini", "scenes", (16, 16)), top)] == [None, None]
+
+
+def test_nothing_is_searched_where_memory_is_not_short(monkeypatch):
+    monkeypatch.setattr("emu.simulation.next_steps", None)
+    report = simulate_graph(network("mini", "scenes", (64, 80)), Machine.load("edge"))
+    assert not any(report.short_of_memory.values())
+    assert report.more_memory == []
+
+
+def test_the_page_says_it(report):
+    plain = report.to_dict() | {"over_time": report.over_time.to_dict(), "more_memory": report.more_memory}
+    page = render(plain, report.timeline, report.roofline)
+    assert f"the next step is at {report.more_memory[0]['next']}" in page
