@@ -99,12 +99,10 @@ def _default_picture() -> Path:
 
 
 def _write(found: "Inference", window: Any, config: Any, files: dict[str, Path]) -> None:
-    from model.data.images import overlay, write_mask, write_png
     from model.data.legend import legend
+    from model.data.picture_legend import write_segmented
 
-    _, palette = legend(config)
-    write_mask(files["mask"], found.labels, palette)
-    write_png(files["overlay"], overlay(window, found.labels, palette))
+    write_segmented(files["mask"], files["overlay"], window, found.labels, *legend(config))
 
 
 def _report(found: "Inference") -> dict[str, Any]:

@@ -26,13 +26,15 @@ def run(
 ) -> None:
     """Segment pictures with integers only: NAME_mask.png (class indices) and NAME_overlay.png.
 
+    Under the overlay stands a legend: the classes that occur and their shares of the picture.
     Also tells what one window of the model takes on the emulated machine.
 
     Example: intarsia run street.jpg --out segmented
     """
     from emu import simulate
-    from model.data.images import overlay, read_image, write_mask, write_png
+    from model.data.images import read_image
     from model.data.legend import legend
+    from model.data.picture_legend import write_segmented
     from model.data.windows import scaled_size, window_count
     from model.errors import InputError
     from model.files import output_file
@@ -67,9 +69,7 @@ def run(
         for path, (mask, blend) in bar.track(pairs, description="segmenting"):
             image = read_image(path)
             labels = predictor.segment(image)
-            tinted = overlay(image, labels, palette)
-            write_mask(mask, labels, palette)
-            write_png(blend, tinted)
+            write_segmented(mask, blend, image, labels, classes, palette)
             shares = {
                 name: round(float((labels == index).mean()), 6)
                 for index, name in enumerate(classes)

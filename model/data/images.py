@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
+from PIL.PngImagePlugin import PngInfo
 
 from model.errors import InputError
 from model.files import existing_file, replacing
@@ -104,17 +105,20 @@ def write_png(path: str | Path, array: NDArray[np.uint8]) -> None:
 
 
 def write_mask(
-    path: str | Path, label: NDArray[np.unsignedinteger[Any]], palette: NDArray[np.uint8]
+    path: str | Path, label: NDArray[np.unsignedinteger[Any]], palette: NDArray[np.uint8], legend: str = ""
 ) -> None:
     """Write labels [H, W] as PNG: the values are class indices, up to 256 of them in colour.
 
-    More than 256 classes become a grey picture of 16 bits.
+    More than 256 classes become a grey picture of 16 bits. legend: the PNG's text "Legend".
     """
     picture = Image.fromarray(label)
     if label.dtype == np.uint8:
         picture.putpalette(palette[:256].tobytes())
+    texts = PngInfo()
+    if legend:
+        texts.add_text("Legend", legend)
     with replacing(Path(path)) as temporary:
-        picture.save(temporary, format="PNG")
+        picture.save(temporary, format="PNG", pnginfo=texts)
 
 
 def overlay(

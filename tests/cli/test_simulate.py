@@ -70,17 +70,8 @@ def test_the_next_step_of_memory_is_told(capsys, tmp_path):
     text = (Path(machine.__file__).parent / "presets" / "edge.toml").read_text()
     small = text.replace("bank_kib = ", "bank_kib = 2 # ").replace("banks = ", "banks = 64 # ")
     (tmp_path / "small.toml").write_text(small.replace("accumulator_rows = ", "accumulator_rows = 32 # "))
-    where = (
-        "--size",
-        "mini",
-        "--dataset",
-        "scenes",
-        "--image",
-        "128x128",
-        "--machine",
-        tmp_path / "small.toml",
-    )
-    arguments = ["simulate", *map(str, where)]
+    arguments = ["simulate", "--size", "mini", "--dataset", "scenes", "--image", "128x128"]
+    arguments += ["--machine", str(tmp_path / "small.toml")]
     assert main(arguments) == 0
     assert "--report FILE.html says how much more memory" in capsys.readouterr().out
     assert main([*arguments, "--report", str(tmp_path / "page.html")]) == 0
