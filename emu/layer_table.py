@@ -19,13 +19,13 @@ COLUMNS = (
 
 
 def beside(page: Path) -> Path:
-    """Where the table of a page stands. A file there that is no such table is refused by name."""
+    """Where the table of a page stands. A file there that is neither empty nor such a table is refused."""
     path = page.with_suffix(".csv")
     with refusing(f"{path} cannot be read"):
         if path.is_file():
             with path.open("rb") as file:
                 first = file.readline(1000)
-            if first.rstrip(b"\r\n") != ",".join(COLUMNS).encode():
+            if first and first.rstrip(b"\r\n") != ",".join(COLUMNS).encode():
                 raise InputError(
                     f"{path} is no table of layers, and the table beside {page.name} would replace it: "
                     "another name for the report is wanted"

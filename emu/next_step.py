@@ -6,7 +6,9 @@ changes nothing. Where the next one is, the compiler itself says: it compiles fo
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from time import monotonic
 from typing import Any
 
 from emu.compile import Compiler
@@ -18,6 +20,8 @@ from model.integer.graph import Graph
 
 TRIED = ("scratchpad.banks", "stationary.kib")
 """The keys of the machine that decide what stays on chip, each tried alone."""
+SECONDS = 30.0
+"""Of searching per key."""
 FACTORS = (2, 4, 8)
 """Times the machine's own value: the smallest that changes something is then searched below."""
 
@@ -33,30 +37,29 @@ def dram_bytes(program: Program) -> int:
     return moved
 
 
-def next_steps(graph: Graph, machine: Machine) -> list[dict[str, Any]]:
-    """Per key of TRIED the next value with which `graph` moves fewer DRAM bytes on `machine`.
+def next_steps(
+    graph: Graph, program: Program, short: Mapping[str, Sequence[str]], seconds: float = SECONDS
+) -> list[dict[str, Any]]:
+    """Per key of TRIED the next value with which `graph` moves fewer DRAM bytes than `program` does.
 
-    Each: key, value (the machine's), next (None where nothing up to `up_to` moves less), dram_bytes,
-    next_dram_bytes, short_of_memory (what still leaves the chip then). A dozen compilations per key.
+    short: what the program has too little memory for.  seconds: after so long no other size is tried
+    for a key.  Each: key, value (the machine's), next (None where nothing up to `up_to` moves less), exact
+    (whether nothing below `next` does), dram_bytes, next_dram_bytes, short_of_memory (what leaves the chip
+    then). About a dozen compilations per key.
     """
-    now = _Attempt.of(graph, machine)
-    return [_search(graph, machine, key, now) for key in TRIED]
+    now = _Attempt(dram_bytes(program), short)
+    return [_search(graph, program.machine, key, now, monotonic() + seconds) for key in TRIED]
 
 
+@dataclass(frozen=True)
 class _Attempt:
-    """A compiled machine: what it moves and for lack of what."""
+    """What a compiled machine moves, and what it has too little memory for."""
 
-    def __init__(self, moved: int, short: dict[str, list[str]]) -> None:
-        self.moved, self.short = moved, short
-
-    @classmethod
-    def of(cls, graph: Graph, machine: Machine) -> _Attempt:
-        compiler = Compiler(graph, machine)
-        program = compiler.program()
-        return cls(dram_bytes(program), compiler.spills())
+    moved: int
+    short: Mapping[str, Sequence[str]]
 
 
-def _search(graph: Graph, machine: Machine, key: str, now: _Attempt) -> dict[str, Any]:
+def _search(graph: Graph, machine: Machine, key: str, now: _Attempt, until: float) -> dict[str, Any]:
     field, allowed = next((field, allowed) for name, field, allowed in KEYS if name == key)
     assert allowed is not None
     value, step = getattr(machine, field), 2 if allowed.kind == "even" else 1
@@ -65,19 +68,20 @@ def _search(graph: Graph, machine: Machine, key: str, now: _Attempt) -> dict[str
         """What so much memory gives, if that is less traffic."""
         try:
             changes: dict[str, Any] = {field: size}
-            found = _Attempt.of(graph, replace(machine, **changes))
+            compiler = Compiler(graph, replace(machine, **changes))
+            found = _Attempt(dram_bytes(compiler.program()), compiler.spills())
         except InputError:
-            return None  # more than the machine can address
+            return None  # a machine that cannot be, or another that this network does not fit
         return found if found.moved < now.moved else None
 
     low, tried, best = value, value, None
     for size in _sizes(value, allowed, step):
-        tried = size
-        if best := attempt(size):
+        if best or monotonic() > until:
             break
-        low = size
+        tried, best = size, attempt(size)
+        low = low if best else size
     high = tried
-    while best and high - low > step:
+    while best and high - low > step and monotonic() < until:
         middle = low + (high - low) // (2 * step) * step
         if found := attempt(middle):
             high, best = middle, found
@@ -87,6 +91,7 @@ def _search(graph: Graph, machine: Machine, key: str, now: _Attempt) -> dict[str
         "key": key,
         "value": value,
         "next": high if best else None,
+        "exact": bool(best) and high - low <= step,
         "up_to": tried,
         "dram_bytes": now.moved,
         "next_dram_bytes": best.moved if best else None,
@@ -100,7 +105,7 @@ def _sizes(value: int, allowed: Range, step: int) -> list[int]:
     return list(dict.fromkeys(min(value * factor, top) for factor in FACTORS if value < top))
 
 
-def sentence(found: dict[str, Any]) -> str:
+def sentence(found: Mapping[str, Any]) -> str:
     """What `next_steps` found for one key, for people."""
     key, value = found["key"], found["value"]
     if found["next"] is None:
@@ -111,6 +116,6 @@ def sentence(found: dict[str, Any]) -> str:
     ]
     still = f"; still short: {', '.join(left)}" if left else "; then nothing is short"
     return (
-        f"{key} = {value}: the next step is at {found['next']}, "
+        f"{key} = {value}: the next step is at {found['next']}{'' if found['exact'] else ' or below'}, "
         f"{before / 1e6:.2f} MB of DRAM traffic become {after / 1e6:.2f} MB{still}"
     )

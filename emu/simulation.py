@@ -132,7 +132,8 @@ class Report:
 
         It takes a dozen compilations or two, so `to_dict` leaves it out.
         """
-        return next_steps(self.graph, self.machine) if any(self.short_of_memory.values()) else []
+        short = self.short_of_memory
+        return next_steps(self.graph, self.program, short) if any(short.values()) else []
 
     @cached_property
     def spills(self) -> list[dict[str, Any]]:

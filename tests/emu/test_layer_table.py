@@ -45,7 +45,7 @@ def test_only_a_table_of_layers_is_replaced(layers, tmp_path):
     assert beside(page) == tmp_path / "page.csv"
     write_layers(layers, beside(page))
     assert beside(page) == tmp_path / "page.csv"
-    for foreign in (b"Layer, M, N, K,\n", b"", b"\xff\xfe\0"):
+    for foreign in (b"Layer, M, N, K,\n", b"\n", b"\xff\xfe\0"):
         (tmp_path / "other.csv").write_bytes(foreign)
         with pytest.raises(InputError, match=r"other\.csv is no table of layers"):
             beside(tmp_path / "other.html")

@@ -32,7 +32,8 @@ def test_the_step_is_where_less_is_moved(report):
     assert banks["next"] > 64
     assert moved(report, banks=banks["next"]) == banks["next_dram_bytes"] < banks["dram_bytes"]
     assert moved(report, banks=banks["next"] - 1) >= banks["dram_bytes"]
-    assert f"the next step is at {banks['next']}" in sentence(banks)
+    assert banks["exact"]
+    assert f"the next step is at {banks['next']}, " in sentence(banks)
 
 
 def test_where_nothing_changes_it_says_up_to_where(report):
@@ -48,7 +49,25 @@ def test_where_nothing_changes_it_says_up_to_where(report):
 def test_the_search_stays_inside_the_ranges(report):
     ranges = {field: allowed for _, field, allowed in KEYS}
     top = replace(SMALL, stationary_kib=ranges["stationary_kib"].high, banks=ranges["banks"].high)
-    assert [step["next"] for step in next_steps(network("mini", "scenes", (16, 16)), top)] == [None, None]
+    one = simulate_graph(network("mini", "scenes", (16, 16)), top)
+    found = next_steps(one.graph, one.program, one.short_of_memory)
+    assert [(step["next"], step["up_to"]) for step in found] == [
+        (None, top.banks),
+        (None, top.stationary_kib),
+    ]
+
+
+def test_without_time_it_says_what_it_knows(report):
+    for step in next_steps(report.graph, report.program, report.short_of_memory, seconds=-1):
+        assert (step["next"], step["up_to"]) == (None, step["value"])
+        assert f"nothing up to {step['value']} moves less" in sentence(step)
+    ticks = iter([0.0, 0.0, 9.0])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(next_step, "monotonic", lambda: next(ticks))
+        patch.setattr(next_step, "TRIED", ("scratchpad.banks",))
+        (step,) = next_steps(report.graph, report.program, report.short_of_memory, seconds=5)
+    assert (step["next"], step["exact"]) == (128, False)
+    assert "at 128 or below" in sentence(step)
 
 
 def test_nothing_is_searched_where_memory_is_not_short(monkeypatch):
