@@ -13,8 +13,8 @@ FONT = 11
 LETTER = 6.3
 """Mean width of a letter at this size: SVG cannot measure text."""
 PALETTE = (
-    "#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#dd8452", "#937860",
-    "#8172b3", "#55a868", "#64b5cd", "#c44e52",
+    "#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#dd8452", "#8a6d55",
+    "#1d1d8c", "#8edb3a", "#c77dff", "#00b894", "#b00000", "#ffb3d9", "#5a4500",
 )  # fmt: skip
 """Told apart by most people with colour-vision deficiencies, at least in the first six."""
 

@@ -12,12 +12,13 @@ import pytest
 
 from emu.charts import bars, roofline_plot, stacks
 from emu.machine import KEYS
-from emu.plots import KINDS, Activity, Strip, _covered, kind_colours, overview, strips
-from emu.report import kinds_of, render, unit_bars, window, write_report
+from emu.plots import IDLE, KINDS, Activity, Strip, _covered, kind_colours, overview, strips
+from emu.report import NO_WORK, kinds_of, render, unit_bars, window, write_report
 from emu.roofline import roofline
 from emu.simulation import network, simulate
 from emu.svg import NARROW, PALETTE, WIDE, colours, short, ticks
 from emu.timeline import CAUSES
+from model.colours import lab
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +102,14 @@ def test_colours_never_repeat(count):
     assert set(kind_colours([*KINDS, *names])) == {*KINDS, *names}
     # A kind has its colour whatever else there is.
     assert kind_colours(["mix", *names])["mix"] == kind_colours(["mix"])["mix"]
+
+
+def test_colours_of_the_palette_can_be_told_apart():
+    place = lab(
+        np.array([list(bytes.fromhex(colour[1:])) for colour in (*PALETTE, NO_WORK, IDLE)], np.uint8)
+    )
+    distance = np.linalg.norm(place[:, None] - place, axis=-1)[: len(PALETTE)]
+    assert np.sort(distance, axis=1)[:, 1].min() > 25  # the first is each to itself
 
 
 def test_many_parts_have_as_many_colours():
