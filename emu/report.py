@@ -135,7 +135,10 @@ def unit_bars(units: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, flo
     """Per unit: busy cycles, those of stalls in mid-work by cause, idle ones. They add up to the run."""
     return {
         name: {"busy": unit["busy"]}
-        | {f"stalled: {cause}": cycles for cause, cycles in unit["mid_work_causes"].items()}
+        | {
+            "issuing waits" if cause == "wait" else f"stalled: {cause}": cycles
+            for cause, cycles in unit["mid_work_causes"].items()
+        }
         | {"idle": unit["idle"]}
         for name, unit in units.items()
     }
