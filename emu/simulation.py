@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from emu.compile import Compiler
+from emu.compile.pattern import find_network
 from emu.definitions import DEFINITIONS, derived
 from emu.energy import energy, operations
 from emu.isa import Load, Matmul, Store, Unit
@@ -29,7 +30,7 @@ from emu.timing import Timeline, simulate_program
 from emu.traffic import traffic_by_class
 from model.errors import InputError
 from model.integer.artifact import load_artifact
-from model.integer.graph import Graph, QuantizeOptions
+from model.integer.graph import IMAGE, Graph, QuantizeOptions
 from model.quantize.outline import outline
 from model.segmenter.config import SIZES, SegmenterConfig
 
@@ -154,16 +155,13 @@ class Report:
         """Plain JSON values; the keys of the public interface and a few more."""
         config, machine = self.graph.config, self.machine
         worked = self.operations.get("mac", 0) / (self.cycles * machine.lanes * machine.depth)
-        dram = self.traffic["dram"]
-        tokens = (
-            self.graph.tensors["encoder.tokens"].shape[0] if "encoder.tokens" in self.graph.tensors else 0
-        )
+        dram, network = self.traffic["dram"], find_network(self.graph)
         return {
             "model": {
                 "size": self.size,
                 "dataset": config.dataset,
-                "image": list(config.image),
-                "tokens": tokens or config.patches + 1,
+                "image": list(self.graph.tensors[IMAGE].shape[:2]),
+                "tokens": network.rows(network.tokens),
                 "macs": self.macs,
                 "softmax_bits": self.graph.options.softmax_bits,
                 "gelu": self.graph.options.gelu,

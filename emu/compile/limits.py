@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from emu.compile.layout import padded
@@ -13,31 +11,37 @@ from model.errors import InputError
 from model.integer.graph import IMAGE, Graph, Node
 
 FIELD = 65535
-"""Largest number in the 16 bits of an instruction: rows, columns, a stride of LOAD in bytes."""
+"""Largest number in 16 bits of an instruction: rows, columns, strides of LOAD in bytes."""
 
 
 def check_limits(graph: Graph, network: Network, machine: Machine) -> None:
     """Raises InputError with the first node that no plan would fit into the machine."""
-    for node in _of_blocks(network, "norm1", "norm2"):
-        _check_layernorm(network, node)
-    for node in (network.encoder_norm, network.decoder_norm, network.mask_norm):
-        _check_layernorm(network, node)
-    for node in _of_blocks(network, "shiftmax", "gelu"):
-        length = graph.output(node).shape[-1]
-        if length > machine.row_length:
+    for node in network.nodes:
+        shape = graph.output(node).shape
+        if not 1 <= min(shape) <= max(shape) <= FIELD:
+            raise InputError(f"{node.name}: a size of {list(shape)} does not fit: 1..{FIELD} is wanted")
+        if node.op == "layernorm" and shape[1] > SLOT_CHANNELS:
             raise InputError(
-                f"{node.name}: rows of {length} do not fit: units.row_length (Shiftmax, GELU) is "
+                f"{node.name}: LayerNorm rows of {shape[1]} do not fit: the machine's constants hold "
+                f"{SLOT_CHANNELS}"
+            )
+        if node.op in ("shiftmax", "gelu") and shape[-1] > machine.row_length:
+            raise InputError(
+                f"{node.name}: rows of {shape[-1]} do not fit: units.row_length (Shiftmax, GELU) is "
                 f"{machine.row_length}"
             )
-    for node in graph.nodes:
-        if max(graph.output(node).shape) > FIELD:
-            shape = list(graph.output(node).shape)
-            raise InputError(f"{node.name}: a size of {shape} does not fit: instructions hold {FIELD}")
-    _check_pixels(graph, network)
-    if graph.output(network.labels).bits == 16 and network.labels.integer("patch") == 1:
-        raise InputError(
-            f"{network.labels.name}: labels of 16 bits can be repeated 2 times or more, not once"
-        )
+        if node.op == "mix":
+            heads = node.integer("heads")
+            mixed = heads * padded(shape[1] // heads, 16)
+            if mixed > FIELD:
+                raise InputError(
+                    f"{node.name}: {heads} heads do not fit: padded to 16 channels each they have {mixed}, "
+                    f"instructions hold {FIELD}"
+                )
+    (height, width, _), patch = graph.tensors[IMAGE].shape, network.pixels.integer("patch")
+    if height % patch or width % patch:
+        padding_bytes(graph, network.pixels)
+    _check_labels(graph, network.labels)
 
 
 def padding_bytes(graph: Graph, pixels: Node) -> list[int]:
@@ -53,26 +57,9 @@ def padding_bytes(graph: Graph, pixels: Node) -> list[int]:
     return [int(found[0]) for found in zeros]
 
 
-def _check_pixels(graph: Graph, network: Network) -> None:
-    pixels, (height, width, _) = network.pixels, graph.tensors[IMAGE].shape
-    patch = pixels.integer("patch")
-    if padded(network.columns(pixels), 16) > FIELD:
-        raise InputError(
-            f"{pixels.name}: patches of {patch} pixels do not fit: LOAD's strides hold {FIELD} bytes"
-        )
-    if height % patch or width % patch:
-        padding_bytes(graph, pixels)
-
-
-def _check_layernorm(network: Network, node: Node) -> None:
-    channels = network.columns(node)
-    if channels > SLOT_CHANNELS:
-        raise InputError(
-            f"{node.name}: LayerNorm rows of {channels} do not fit: the machine's constants hold "
-            f"{SLOT_CHANNELS}"
-        )
-
-
-def _of_blocks(network: Network, *parts: str) -> Iterator[Node]:
-    for block in (*network.encoder, *network.decoder):
-        yield from (block.nodes[part] for part in parts)
+def _check_labels(graph: Graph, labels: Node) -> None:
+    patch, bits = labels.integer("patch"), graph.output(labels).bits
+    if bits == 16 and patch == 1:
+        raise InputError(f"{labels.name}: labels of 16 bits can be repeated 2 times or more, not once")
+    if patch > FIELD:
+        raise InputError(f"{labels.name}: a patch of {patch} does not fit: instructions hold {FIELD}")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 Listed = tuple[tuple[str, tuple[str, ...]], ...]
 """As in `emu.program.Segment.names`."""
 
 
-def labels_of_parts(names: dict[str, Sequence[str]]) -> tuple[dict[str, str], Listed]:
+def labels_of_parts(names: Mapping[str, Sequence[str]]) -> tuple[dict[str, str], Listed]:
     """Per part of a block a label for its names in all iterations, and the names that "{i}" cannot tell.
 
     names: by part, one per iteration.

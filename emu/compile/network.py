@@ -93,10 +93,9 @@ class Compiler:
             c.flush()
 
         # A name of the graph that looks like a label stands for itself.
-        names = tuple((node.name, (node.name,)) for node in self.graph.nodes if "{i}" in node.name)
-        repeat, base, step = 1, 0, 0
-        if run:
-            repeat, base, step, names = len(run.blocks), run.base, run.step, run.listed
+        own = tuple((node.name, (node.name,)) for node in self.graph.nodes if "{i}" in node.name)
+        repeat, base, step = (len(run.blocks), run.base, run.step) if run else (1, 0, 0)
+        names = run.listed if run else own
         made = segment(self.machine, name, write, repeat=repeat, base=base, base_step=step, names=names)
         self._segments.append(made)
 

@@ -90,6 +90,21 @@ class Network:
     grid: Node
     labels: Node
 
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """Those of the encoder, then those of the decoder."""
+        return (*self.encoder, *self.decoder)
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """All but those that cut out rows."""
+        return (
+            self.pixels, self.patch_embed, self.tokens, self.embedding, self.encoder_norm, self.proj_dec,
+            self.decoder_tokens, self.decoder_norm, self.vectors.linear, self.kernels.linear, self.masks,
+            self.mask_norm, self.grid, self.labels,
+            *(node for block in self.blocks for node in block.nodes.values()),
+        )  # fmt: skip
+
     def rows(self, node: Node) -> int:
         """Rows of what a node makes."""
         return self.tensors[node.name].shape[0]
@@ -167,6 +182,11 @@ class _Walk:
         for part, op in parts:
             reader = found[part] = self.source(reader, index, op)
             index = 0
+            if part == "scores" and found["mix"].inputs[1] != reader.inputs[0]:
+                raise InputError(
+                    f"{found['mix'].name}: must read {reader.inputs[0]} like {reader.name} to be compiled, "
+                    f"not {found['mix'].inputs[1]}"
+                )
         return found
 
     def rows(self, reader: Node) -> Rows:
@@ -211,12 +231,6 @@ class _Walk:
                 f"{mlp['norm2'].name}: must read a residual of two tensors to be compiled, not {stream}"
             )
         attention, _, first = self.added(middle, ATTENTION)
-        scores, mix = attention["scores"], attention["mix"]
-        if mix.inputs[1] != scores.inputs[0]:
-            raise InputError(
-                f"{mix.name}: must read {scores.inputs[0]} like {scores.name} to be compiled, "
-                f"not {mix.inputs[1]}"
-            )
         swapped = {part for part, index in (("residual1", first), ("residual2", second)) if index}
         nodes = {**attention, **mlp, "residual1": middle, "residual2": last}
         return Block(nodes, frozenset(swapped))

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from emu.execute.memory import FIELD, InstructionError, Memories, check, positive
 from emu.isa import Argmax, Expand, Gelu, Layernorm, Lookup, Residual, Shiftmax, Space
@@ -67,14 +65,9 @@ def gelu(memories: Memories, op: Gelu) -> None:
     check("shift c", c, 0, MAX_SHIFT)
     check("form", form, 0, len(FORMS) - 1)
     check("i0", i0, 1, MAX_I0)
-    table = _gelu_table(b, c, FORMS[form], i0)
+    table = gelu_table(Node("gelu", "gelu", (), {}, {"form": FORMS[form], "i0": i0, "b": b, "c": c}))
     look = kernels.lookup if table.ndim == 1 else kernels.lookup_rows
     target[:] = look(np.ascontiguousarray(source), table)
-
-
-@lru_cache(maxsize=64)
-def _gelu_table(b: int, c: int, form: str, i0: int) -> NDArray[np.int8]:
-    return gelu_table(Node("gelu", "gelu", (), {}, {"form": form, "i0": i0, "b": b, "c": c}))
 
 
 def residual(memories: Memories, op: Residual) -> None:

@@ -42,7 +42,8 @@ def row_sums(w: Writer, x: str, width: int, weight: int = 1) -> str:
 
 
 def before_shift(w: Writer, p: str, c: NDArray[np.int64]) -> str:
-    """int64 p + r with (p + r) >> c = RHE(p / 2**c), for |p| <= 2**62, c in 0..63.
+    """int64 p + r with (p + r) >> c = RHE(p / 2**c), for |p| <= 2**62, c in 0..63, or c below 63 and
+    |p| < 2**62 + 2**61.
 
     r = half - 1 + bit c of p, the parity of p >> c: a tie passes to the next number only when
     that is even. Nothing overflows.
@@ -55,7 +56,7 @@ def before_shift(w: Writer, p: str, c: NDArray[np.int64]) -> str:
 
 
 def requantize(w: Writer, p: str, c: ArrayLike, out_bits: int) -> str:
-    """sat(RHE(p / 2**c)) of int64 |p| <= 2**62, numerics section 2; c a number or one per channel.
+    """sat(RHE(p / 2**c)) of int64 p as in `before_shift`; c a number or one per channel.
 
     The floor shift of a signed number is that of the number + 2**63, less 2**(63-c). It is
     saturated with this offset, of which the low `out_bits` bits mostly know nothing.
@@ -73,6 +74,13 @@ def requantize(w: Writer, p: str, c: ArrayLike, out_bits: int) -> str:
     if rest.any():
         q = w.op("Sub", w.cast(q, np.int32), rest)
     return w.cast(q, f"int{out_bits}")
+
+
+def nearest_of_63(w: Writer, p: str, out_bits: int) -> str:
+    """RHE(p / 2**63) of any int64 p: -1, 0 or 1, and 0 for a half."""
+    above, below = w.op("Greater", p, np.int64(2**62)), w.op("Less", p, np.int64(-(2**62)))
+    sides = [w.cast(side, np.int32) for side in (above, below)]
+    return w.cast(w.op("Sub", *sides), f"int{out_bits}")
 
 
 def residual(w: Writer, x: str, b1: int, c1: int, identity: str, b2: int, c2: int) -> str:

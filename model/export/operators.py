@@ -65,7 +65,7 @@ def scores(w: Writer, node: Node, inputs: Sequence[Tensor], constants: Constants
 
 
 def shiftmax(w: Writer, node: Node, inputs: Sequence[Tensor], constants: Constants) -> str:
-    """Shiftmax of int8 [H, T, T]: a probability depends on its row and on max - x alone.
+    """Shiftmax of int8 rows: a probability depends on its row and on max - x alone.
 
     So e is a table of 256 values, and every row has a table of the probabilities.
     """
@@ -80,7 +80,7 @@ def shiftmax(w: Writer, node: Node, inputs: Sequence[Tensor], constants: Constan
     f = w.op("Div", np.int64(2**reciprocal - 1), s)
     # e <= s, hence e * f < 2**R, and what is left of it is 32767 at most: 15 bits, or the upper 7.
     p = arithmetic.rshift(w, w.op("Mul", f, table), reciprocal + 1 - bits)
-    return w.op("GatherElements", w.cast(p, f"int{bits}"), d, axis=2)
+    return w.op("GatherElements", w.cast(p, f"int{bits}"), d, axis=len(x.shape) - 1)
 
 
 def mix(w: Writer, node: Node, inputs: Sequence[Tensor], constants: Constants) -> str:
@@ -106,6 +106,8 @@ def layernorm(w: Writer, node: Node, inputs: Sequence[Tensor], constants: Consta
     z = arithmetic.standardized(w, x.name, x.shape[-1])
     b, B = (constants[key].astype(np.int64) for key in ("b", "B"))
     p = w.op("Add", w.op("Mul", z, b), B)
+    if node.integer("c") == 63:  # |p| may reach 2**62 + 2**61, which leaves no room for a half
+        return arithmetic.nearest_of_63(w, p, node.integer("out_bits"))
     return arithmetic.requantize(w, p, node.integer("c"), node.integer("out_bits"))
 
 

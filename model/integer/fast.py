@@ -7,6 +7,7 @@ per image. Attention is one kernel when nobody looks at the scores and probabili
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,13 @@ def gelu_table(node: Node) -> NDArray[np.signedinteger[Any]]:
     The forms that look at the row maximum need one such row per maximum: [256, 256]. A node that does
     not say its `out_bits` has 8.
     """
-    form, i0 = str(node.attributes["form"]), node.integer("i0")
+    bits = int(node.attributes.get("out_bits", 8))
+    form = str(node.attributes["form"])
+    return _gelu_table(form, node.integer("i0"), node.integer("b"), node.integer("c"), bits)
+
+
+@lru_cache(maxsize=64)
+def _gelu_table(form: str, i0: int, b: int, c: int, bits: int) -> NDArray[np.signedinteger[Any]]:
     x = np.arange(-128, 128, dtype=np.int8)
     if form == "lambda-shift-elem":
         out = arithmetic.shiftgelu(x, i0, form=form)
@@ -57,8 +64,7 @@ def gelu_table(node: Node) -> NDArray[np.signedinteger[Any]]:
         # A row of (x, maximum) for every pair; where x is above the maximum nobody looks.
         pairs = np.stack(np.broadcast_arrays(x[None, :], x[:, None]), axis=-1)
         out = arithmetic.shiftgelu(pairs, i0, form=form)[..., 0]
-    bits = int(node.attributes.get("out_bits", 8))
-    return arithmetic.requantize(out, node.integer("b"), node.integer("c"), out_bits=bits)
+    return arithmetic.requantize(out, b, c, out_bits=bits)
 
 
 def _attention(

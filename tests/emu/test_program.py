@@ -97,6 +97,40 @@ def test_instructions_stand_at_the_end_in_their_encoding(path):
 
 names = st.text(max_size=8)
 texts = st.sampled_from(["a", "b.{i}", "größe"])
+
+
+def test_names_in_an_iteration():
+    one = segment(repeat=2, names=(("b.{i}", ("x", "b.{i}")),))
+    assert [one.name_of("a.{i}", i) for i in range(2)] == ["a.0", "a.1"]
+    assert [one.name_of("b.{i}", i) for i in range(2)] == ["x", "b.{i}"]
+    assert [one.same_in_all(label) for label in ("a", "a.{i}", "b.{i}")] == [True, False, False]
+
+
+def test_names_that_do_not_follow_from_the_iteration_are_kept(path):
+    listed = program(segments=(segment(repeat=2, names=(("a", ("x", "y")),)),))
+    listed.save(path)
+    assert Program.load(path) == listed
+    with pytest.raises(InputError, match=r"segment encoder: a has 1 names, one for each of 2 iterations"):
+        program(segments=(segment(repeat=2, names=(("a", ("x",)),)),)).save(path)
+
+
+@pytest.mark.parametrize(
+    "names, sentence",
+    [
+        (1, "names is 1, a list is wanted"),
+        ([["a"]], "names holds 1 values, a label and its names are wanted"),
+        ([["a", "b"]], "names is 'b', a list is wanted"),
+        ([["a", [1]]], "names is 1, a text is wanted"),
+    ],
+)
+def test_names_of_another_kind_are_refused(path, names, sentence):
+    def change(header, code):
+        header["segments"][0]["names"] = names
+
+    rewrite(path, change)
+    assert refused(path) == sentence
+
+
 sizes = st.integers(0, 2**31)
 instructions = {
     Unit.LOAD: st.just(LOAD),

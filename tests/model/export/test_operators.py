@@ -118,6 +118,21 @@ def test_layernorm_of_extreme_rows(check, rng, bits, c):
     check("layernorm", [x], {"b": b, "B": B}, c=c, out_bits=bits)
 
 
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("c", [61, 62, 63])
+def test_layernorm_at_the_ends_of_its_constants(check, bits, c):
+    """Sums of up to 2^62 + 2^61, and halves of 2^63."""
+    ends = [sign * (2**62 - less) for sign in (1, -1) for less in (0, 1, 2**30, 2**61)]
+    x = np.array([[-1, 1] * len(ends), [1, -1] * len(ends), [0, 0] * len(ends)], np.int16)
+    for b in (2**31 - 1, 1 - 2**31, 0):
+        constants = {"b": np.full(2 * len(ends), b, np.int32), "B": np.repeat(ends, 2)}
+        check("layernorm", [x], constants, c=c, out_bits=bits)
+
+
+def test_shiftmax_of_a_matrix(check, rng):
+    check("shiftmax", [int8(rng, 9, 20)], i0=9, n=15, reciprocal_bits=31, out_bits=16)
+
+
 @pytest.mark.parametrize("form", GELU_FORMS)
 @pytest.mark.parametrize("i0", [1, 12, 700])
 def test_gelu_of_every_byte_under_every_maximum(check, form, i0):
@@ -125,6 +140,7 @@ def test_gelu_of_every_byte_under_every_maximum(check, form, i0):
     # Row m holds every value up to m.
     rows = np.minimum(x[None, :], x[:, None])
     check("gelu", [rows], form=form, i0=i0, b=20011, c=20, out_bits=8)
+    check("gelu", [rows], form=form, i0=i0, b=20011, c=14, out_bits=16)
 
 
 @pytest.mark.parametrize("dtype", ["int8", "int16"])

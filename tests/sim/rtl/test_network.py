@@ -5,8 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from emu.compile import compile_graph, memory_image
 from emu.machine import Machine
+from model.data.scenes import generate
+from model.integer.graph import QuantizeOptions
+from model.quantize.ptq import quantize
 from sim.rtl.network import compare_network, middle_window
+from sim.rtl.probes import expected
+from tests.conftest import random_segmenter
 
 
 @pytest.mark.parametrize("shape", [(60, 80), (120, 160), (60, 200), (500, 80)])
@@ -16,6 +22,27 @@ def test_the_middle_window(graph, shape):
     found = middle_window(picture, graph.config)
     assert found.shape == (*graph.config.image, 3)
     assert found[28:32, 70].any()
+
+
+def of_one_patch():
+    """5 x 7 pixels are less than a patch, so that token 0 is all that one of two row blocks holds."""
+    size = (5, 7)
+    segmenter = random_segmenter(4, image=size, embed=6, heads=1, layers=1, classes=3)
+    return quantize(segmenter, [generate(5, size).image], QuantizeOptions()), generate(6, size).image
+
+
+def test_probes_of_one_patch_hold_values():
+    graph, image = of_one_patch()
+    program = compile_graph(graph, Machine.load("tests/hw/whole.toml"))
+    records = expected(program, memory_image(graph, program, image)).records
+    assert records["rows"].min() >= 1 and records["row_bytes"].min() >= 1
+
+
+def test_one_patch_in_the_rtl():
+    graph, image = of_one_patch()
+    found = compare_network(graph, Machine.load("tests/hw/whole.toml"), image)
+    assert found.comparison.problems == ()
+    assert found.ok
 
 
 def test_a_network_in_the_rtl(graph, picture):

@@ -1,0 +1,74 @@
+"""One graph in the reference, the fast executor and the emulator: every tensor, every label."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emu.compile import compile_graph, labels_of, memory_image
+from emu.execute import execute
+from emu.machine import Machine
+from emu.ports import check_program
+from emu.program import Program
+from model.integer.executor import Executor
+from model.integer.graph import IMAGE, LABELS, Graph
+
+
+def disagreements(graph: Graph, machine: Machine, image: NDArray[np.uint8]) -> list[str]:
+    """What differs between the three, in sentences; raises InputError where the compiler refuses the graph.
+
+    The engines of the executor are compared on every tensor of the graph. The program must be legal and
+    show every tensor that the labels depend on, whole, but for those of which only some rows are read.
+    """
+    wanted = dict(Executor(graph, "reference").tensors(image))
+    found = engine_disagreements(graph, image, wanted)
+    program = compile_graph(graph, machine)
+    check_program(program)
+    return found + _emulated(graph, program, image, wanted)
+
+
+def engine_disagreements(
+    graph: Graph, image: NDArray[np.uint8], wanted: dict[str, NDArray[Any]]
+) -> list[str]:
+    """Tensors in which the fast engine, node by node and fused, differs from `wanted`."""
+    fast = Executor(graph)
+    found = [f"fast: {name}" for name, a in fast.tensors(image) if not _same(a, wanted[name])]
+    if not _same(fast.run(image), wanted[LABELS]):
+        found.append("fast: labels of the fused engine")
+    return found
+
+
+def _emulated(
+    graph: Graph, program: Program, image: NDArray[np.uint8], wanted: dict[str, NDArray[Any]]
+) -> list[str]:
+    found = []
+    unseen = {name: np.ones(array.shape, bool) for name, array in wanted.items()}
+
+    def compare(name: str, head: int | None, row: int, column: int, piece: NDArray[Any]) -> None:
+        place: tuple[Any, ...] = np.s_[row : row + piece.shape[0], column : column + piece.shape[1]]
+        place = place if head is None else (head, *place)
+        if not piece.size or not _same(piece, wanted[name][place]):
+            found.append(f"emulator: {name}{list(piece.shape)} from {row}, {column}")
+        unseen[name][place] = False
+
+    memory = execute(program, memory_image(graph, program, image), on_probe=compare)
+    if not _same(labels_of(graph, program, memory), wanted[LABELS]):
+        found.append("emulator: labels")
+    return found + [f"emulator: {name} is not shown" for name in _shown(graph) if unseen[name].any()]
+
+
+def _shown(graph: Graph) -> set[str]:
+    """What the labels depend on and a program holds as a whole."""
+    needed = {LABELS}
+    for node in reversed(graph.nodes):
+        if node.name in needed:
+            needed.update(node.inputs)
+    cut = {name for node in graph.nodes if node.op == "rows" for name in node.inputs}
+    labels = {node.name for node in graph.nodes if node.op in ("argmax", "nearest")}
+    return needed - cut - labels - {IMAGE}
+
+
+def _same(found: NDArray[Any], wanted: NDArray[Any]) -> bool:
+    return found.dtype == wanted.dtype and np.array_equal(found, wanted)
