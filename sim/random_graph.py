@@ -127,32 +127,31 @@ class _Builder:
         shape = (patches, patch * patch * 3)
         x = self.emit("pixels", "pixels", [IMAGE], shape, "int8", {"table": table}, {"patch": patch})
         x = self.linear("encoder.patch_embed", x, embed, 16)
-        before = int(self.pick(1, 1, 1, 0, 2, 3))
+        before = int(self.pick(1, 1, 1, 2, 3))
         x = self.join("prepend", "encoder.tokens", x, before)
         x = self.residual("encoder.embedding", x)
-        encoder_heads = [h for h in (1, 2, 3) if embed % h == 0]
-        options = self.options(embed, encoder_heads)
+        heads = [h for h in (1, 2, 3) if embed % h == 0]
+        options = self.options(embed, heads, whole=True)
         for i in range(layers):
-            if not self.alike and self.chance(0.6):
-                options = self.options(embed, encoder_heads)
+            if i and not self.alike and self.chance(0.6):
+                options = self.options(embed, heads)
             x = self.block(f"encoder.blocks.{i}", x, options)
         x = self.layernorm("encoder.norm", x, 8)
         start = before if self.chance(0.7) else int(rng.integers(0, before + 1))
         x = self.rows("encoder.patches", x, start, start + patches)
-        inner = embed if self.chance(0.8) else 2 * embed
-        x = self.linear("decoder.proj_dec", x, inner, 16)
+        x = self.linear("decoder.proj_dec", x, embed, 16)
         x = self.join("append", "decoder.tokens", x, classes)
-        options = self.options(inner, encoder_heads)
+        options = self.options(embed, heads)
         for i in range(2):
             if not self.alike and self.chance(0.6):
-                options = self.options(inner, encoder_heads)
+                options = self.options(embed, heads)
             x = self.block(f"decoder.blocks.{i}", x, options)
         x = self.layernorm("decoder.norm", x, 8)
         first = 0 if self.chance(0.8) else int(rng.integers(0, classes + 1))
         low = patches if self.chance(0.8) else int(rng.integers(0, patches + 1))
         z = self.rows("decoder.patches", x, first, first + patches)
         c = self.rows("decoder.classes", x, low, low + classes)
-        depth = inner if self.chance(0.8) else int(rng.integers(1, 20))
+        depth = embed if self.chance(0.8) else int(rng.integers(1, 20))
         z = self.linear("decoder.proj_patch", z, depth, 8)
         c = self.linear("decoder.proj_classes", c, depth, 8)
         scale = self.scalar(16, math.sqrt(depth) * SPREAD[8] ** 2)
@@ -163,30 +162,39 @@ class _Builder:
         x = self.emit("grid", "argmax", [x], (down, across), dtype, {}, grid)
         size = {"patch": patch, "height": height, "width": width}
         self.emit(LABELS, "nearest", [x], (height, width), dtype, {}, size)
-        heads = {
-            side: next(n.integer("heads") for n in self.nodes if n.op == "scores" and side in n.name)
-            for side in ("encoder", "decoder")
-        }
-        config = SegmenterConfig(
-            embed=embed,
-            heads=heads["encoder"],
-            layers=layers,
-            image=(height, width),
-            classes=classes,
-            patch=patch,
-            decoder_heads=heads["decoder"],
-            l2norm=False,
-            upsampling="nearest",
+        return Graph(
+            SegmenterConfig(
+                embed=embed,
+                heads=int(self.first("scores", "heads")),
+                layers=layers,
+                image=(height, width),
+                classes=classes,
+                patch=patch,
+                mlp_ratio=self.tensors["encoder.blocks.0.gelu"].shape[1] // embed,
+                decoder_heads=int(self.first("scores", "heads", "decoder")),
+                l2norm=False,
+                upsampling="nearest",
+            ),
+            QuantizeOptions(
+                gelu=str(self.first("gelu", "form")),
+                softmax_bits=int(self.first("shiftmax", "out_bits")),
+                reciprocal_bits=int(self.first("shiftmax", "reciprocal_bits")),
+            ),
+            self.tensors,
+            tuple(self.nodes),
+            self.constants,
         )
-        nodes = tuple(self.nodes)
-        return Graph(config, QuantizeOptions(), self.tensors, nodes, self.constants)
 
-    def options(self, embed: int, heads: list[int]) -> dict[str, Any]:
-        """What may differ from block to block."""
+    def first(self, op: str, attribute: str, side: str = "encoder") -> int | str:
+        """An attribute of the first node of its kind: what the description of the network says."""
+        return next(n.attributes[attribute] for n in self.nodes if n.op == op and side in n.name)
+
+    def options(self, embed: int, heads: list[int], *, whole: bool = False) -> dict[str, Any]:
+        """What may differ from block to block; whole: an MLP of a multiple of `embed`."""
         return {
             "heads": int(self.pick(*heads)),
             "inner": embed if self.chance(0.8) else 6 * int(self.rng.integers(1, 4)),
-            "hidden": int(self.pick(4 * embed, embed, 2 * embed + 3)),
+            "hidden": embed * int(self.pick(1, 4)) + (0 if whole else int(self.pick(0, 0, 3))),
             "form": str(self.pick(*GELU_FORMS)),
             "bits": int(self.pick(8, 16)),
             "reciprocal": int(self.pick(31, 20, 46)),

@@ -43,12 +43,17 @@ def play(seed: int) -> str | None:
     rng = np.random.default_rng(seed)
     graph = check_graph(random_graph(rng))
     image = random_image(graph, rng)
-    changes = [rewired] * int(rng.random() < 0.5) + [reordered] * int(rng.random() < 0.5)
+    changes = [rewired] * int(rng.random() < 0.4) + [reordered] * int(rng.random() < 0.5)
     for change in [*changes, *[renamed] * int(rng.random() < 0.4)]:
         graph = change(graph, rng)
     names = {node.name for node in graph.nodes}
     try:
-        problems = disagreements(check_graph(graph), small(**MACHINES[seed % len(MACHINES)]), image)
+        check_graph(graph)
+    except InputError as error:
+        assert rewired in changes  # what the network is said to be is another
+        return str(error)
+    try:
+        problems = disagreements(graph, small(**MACHINES[seed % len(MACHINES)]), image)
     except InputError as error:
         small_machine = "more are wanted" in str(error)
         assert small_machine or any(str(error).startswith(f"{name}: ") for name in names), error
@@ -60,5 +65,5 @@ def play(seed: int) -> str | None:
 @pytest.mark.parametrize("part", range(PARTS))
 def test_random_graphs_agree_or_are_refused_by_name(part: int) -> None:
     refused = [play(seed) for seed in range(part, GRAPHS, PARTS)]
-    assert refused.count(None) >= len(refused) // 2
+    assert refused.count(None) > len(refused) // 3
     assert refused.count(None) < len(refused)

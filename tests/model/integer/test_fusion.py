@@ -35,7 +35,7 @@ def ending(graph: Graph, *nodes: Node) -> Graph:
 
 
 def agrees(graph: Graph) -> None:
-    image = generate(8, graph.tensors["image"].shape[:2]).image
+    image = generate(8, graph.config.image).image
     wanted = dict(Executor(check_graph(graph), "reference").tensors(image))
     assert engine_disagreements(graph, image, wanted) == []
 
