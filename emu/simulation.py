@@ -17,6 +17,7 @@ from typing import Any
 
 from emu.compile import Compiler
 from emu.compile.pattern import find_network
+from emu.compile.run import STRUCTURE
 from emu.definitions import DEFINITIONS, derived
 from emu.energy import energy, operations
 from emu.isa import Load, Matmul, Store, Unit
@@ -24,13 +25,13 @@ from emu.machine import KEYS, Machine
 from emu.metric import compulsory_bytes, fused_bytes, macs
 from emu.next_step import next_steps
 from emu.over_time import OverTime
-from emu.program import Program
+from emu.program import Program, Region
 from emu.roofline import Roofline, roofline
 from emu.timing import Timeline, simulate_program
 from emu.traffic import traffic_by_class
 from model.errors import InputError
 from model.integer.artifact import load_artifact
-from model.integer.graph import IMAGE, Graph, QuantizeOptions
+from model.integer.graph import IMAGE, Graph, Node, QuantizeOptions
 from model.quantize.outline import outline
 from model.segmenter.config import SIZES, SegmenterConfig
 
@@ -144,11 +145,11 @@ class Report:
             {
                 "tensor": region.name,
                 "bytes": region.size,
-                "write": moved[region.name]["write"] * 8,
-                "read": moved[region.name]["read"] * 8,
+                "write": moved[region]["write"] * 8,
+                "read": moved[region]["read"] * 8,
             }
             for region in self.program.regions
-            if region.kind == "activations" and any(moved[region.name].values())
+            if region.kind == "activations" and any(moved[region].values())
         ]
 
     def to_dict(self) -> dict[str, Any]:
@@ -254,8 +255,29 @@ def network(
         raise InputError(f"the model was quantized with {graph.options}, {options} was asked for")
     if image and tuple(image) != graph.config.image:
         # Time depends on shapes alone: the same network on another window needs no weights.
+        _check_described(graph)
         return outline(replace(graph.config, image=image), graph.options)
     return graph
+
+
+def _check_described(graph: Graph) -> None:
+    """Refuse a network of which config and options do not say all that its time depends on."""
+    described = outline(graph.config, graph.options)
+    known = {node.name: _structure(described, node) for node in described.nodes}
+    for node in graph.nodes:
+        if known.get(node.name) != _structure(graph, node):
+            height, width = graph.config.image
+            raise InputError(
+                f"{node.name}: is not as the model's description says, so the model can be simulated on "
+                f"its own window of {height}x{width} only"
+            )
+
+
+def _structure(graph: Graph, node: Node) -> tuple[object, ...]:
+    """All of a node that time depends on."""
+    chosen = tuple(node.attributes.get(key) for key in STRUCTURE)
+    made = graph.output(node)
+    return node.op, node.inputs, made.shape, made.dtype, chosen
 
 
 def named_size(config: SegmenterConfig) -> str | None:
@@ -274,9 +296,9 @@ def level_sums(by_class: Mapping[str, Mapping[str, Mapping[str, int]]]) -> dict[
     }
 
 
-def moved_bytes(program: Program) -> dict[str, dict[str, int]]:
-    """Bytes read from and written to every DRAM region, by its name."""
-    moved: dict[str, dict[str, int]] = defaultdict(lambda: {"read": 0, "write": 0})
+def moved_bytes(program: Program) -> dict[Region, dict[str, int]]:
+    """Bytes read from and written to every DRAM region."""
+    moved: dict[Region, dict[str, int]] = defaultdict(lambda: {"read": 0, "write": 0})
     regions = sorted(program.regions, key=lambda region: region.address)
     starts = [region.address for region in regions]
     for segment in program.segments:
@@ -287,7 +309,7 @@ def moved_bytes(program: Program) -> dict[str, dict[str, int]]:
                 address = one.dram + (segment.base if one.based else 0)
                 size = one.size * one.count1 * one.count2 * segment.repeat
                 region = regions[bisect_right(starts, address) - 1]
-                moved[region.name][direction] += size
+                moved[region][direction] += size
     return moved
 
 

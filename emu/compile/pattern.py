@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from model.errors import InputError
-from model.integer.graph import LABELS, Graph, Node, Tensor
+from model.integer.graph import IMAGE, LABELS, Graph, Node, Tensor
 
 ATTENTION = (
     ("proj", "linear"),
@@ -138,6 +138,8 @@ def find_network(graph: Graph) -> Network:
     tokens = walk.source(embedding, 0, "prepend")
     patch_embed = walk.source(tokens, 0, "linear")
     pixels = walk.source(patch_embed, 0, "pixels")
+    if pixels.inputs[0] != IMAGE:
+        raise InputError(f"{pixels.name}: must read {IMAGE} to be compiled, not {pixels.inputs[0]}")
     return Network(
         graph.tensors,
         pixels,

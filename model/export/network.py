@@ -53,7 +53,7 @@ def export_onnx(graph: Graph, path: Path, outputs: Sequence[str] = (LABELS,)) ->
 def build(graph: Graph, outputs: Sequence[str] = (LABELS,)) -> ModelProto:
     """The model that `export_onnx` writes."""
     nodes = _needed(graph, outputs)
-    writer = Writer()
+    writer = Writer([IMAGE, *(node.name for node in graph.nodes)])
     for node in nodes:
         if node.op not in EMITTERS:
             raise InputError(f"{node.name}: ONNX has no form of the operator {node.op}")

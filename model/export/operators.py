@@ -80,21 +80,31 @@ def shiftmax(w: Writer, node: Node, inputs: Sequence[Tensor], constants: Constan
     f = w.op("Div", np.int64(2**reciprocal - 1), s)
     # e <= s, hence e * f < 2**R, and what is left of it is 32767 at most: 15 bits, or the upper 7.
     p = arithmetic.rshift(w, w.op("Mul", f, table), reciprocal + 1 - bits)
+    w.probabilities.add(node.name)
     return w.op("GatherElements", w.cast(p, f"int{bits}"), d, axis=len(x.shape) - 1)
 
 
 def mix(w: Writer, node: Node, inputs: Sequence[Tensor], constants: Constants) -> str:
     """Per head probabilities [H, T, T] times the values of qkv: int8 [T, D].
 
-    16-bit probabilities are multiplied as two bytes.
+    16-bit probabilities are multiplied as two bytes. What no Shiftmax has made may be negative.
     """
     probabilities, qkv = inputs
     v = w.transpose(_head(w, node, qkv, 2), 1, 0, 2)
-    acc = arithmetic.product(w, w.cast(probabilities.name, np.uint8), v, np.uint8(0))
-    if probabilities.bits == 16:
+    signed = probabilities.name not in w.probabilities
+    zero = arithmetic.OFFSET if signed else np.uint8(0)
+
+    def upper_byte(x: str) -> str:
+        return w.op("BitwiseXor", x, zero) if signed else x
+
+    low = w.cast(probabilities.name, np.uint8)
+    if probabilities.bits == 8:
+        acc = arithmetic.product(w, upper_byte(low), v, zero)
+    else:
+        acc = arithmetic.product(w, low, v, np.uint8(0))
         wide = w.cast(probabilities.name, np.uint32)
         high = w.cast(w.op("BitShift", wide, np.uint32(8), direction="RIGHT"), np.uint8)
-        upper = arithmetic.product(w, high, v, np.uint8(0))
+        upper = arithmetic.product(w, upper_byte(high), v, zero)
         acc = w.op("Add", w.op("Mul", upper, np.int32(256)), acc)
     tokens, channels = qkv.shape[0], qkv.shape[1] // 3
     return w.reshape(w.transpose(_scaled(w, node, acc), 1, 0, 2), tokens, channels)

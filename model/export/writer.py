@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,14 @@ class Writer:
 
     A constant takes part by its value: equal ones are stored once. There is no way to write one
     of floats.
+
+    taken: names that tensors of the integer graph have, which no other may get.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self._taken = frozenset(taken)
+        self.probabilities: set[str] = set()
+        """Tensors that a Shiftmax has made: none of their values is negative."""
         self.nodes: list[NodeProto] = []
         self.initializers: list[TensorProto] = []
         self.scope = ""
@@ -39,7 +45,7 @@ class Writer:
     def op(self, kind: str, *inputs: Value, **attributes: Any) -> str:
         """Add one operator; returns the name of its output."""
         self._steps += 1
-        name = f"{self.scope}/{self._steps}.{kind}"
+        name = self._free(f"{self.scope}/{self._steps}.{kind}")
         names = [self._named(value, f"{name}.{i}") for i, value in enumerate(inputs)]
         self.nodes.append(helper.make_node(kind, names, [name], name=name, **attributes))
         return name
@@ -76,7 +82,13 @@ class Writer:
         few = f"{array.dtype}:{array.tolist()}".replace(" ", "")
         return self._store(array, few if array.size <= 6 else name)
 
+    def _free(self, name: str) -> str:
+        while name in self._taken:
+            name += "_"
+        return name
+
     def _store(self, array: NDArray[Any], name: str) -> str:
+        name = self._free(name)
         assert array.dtype.kind in "iu", f"{self.scope}: {name} is {array.dtype}, not integers"
         key = (array.dtype.str, array.shape, array.tobytes())
         if key not in self._names:

@@ -143,7 +143,6 @@ _BITS = {"out_bits": (8, 16), "reciprocal_bits": tuple(range(15, 47)), "n": tupl
 def check_graph(graph: Graph) -> Graph:
     """`graph` itself; InputError names the first node that the operators could not run."""
     made = {IMAGE: Tensor(IMAGE, (*graph.config.image, 3), "uint8")}
-    probabilities: set[str] = set()
     for node in graph.nodes:
         if node.op not in _RULES:
             raise InputError(f"{node.name}: operator {node.op!r} is unknown; known: {', '.join(_RULES)}")
@@ -152,12 +151,6 @@ def check_graph(graph: Graph) -> Graph:
         if missing or node.name in made:
             raise InputError(f"{node.name}: must come after its inputs, and once; missing: {missing}")
         made[node.name] = _check_output(graph, node, _RULES[node.op], made)
-        if node.op == "mix" and node.inputs[0] not in probabilities:
-            raise InputError(
-                f"{node.name}: must read the probabilities of a shiftmax first, not {node.inputs[0]}"
-            )
-        if node.op == "shiftmax":
-            probabilities.add(node.name)
     if LABELS not in made:
         raise InputError(f"the graph must make the tensor {LABELS}")
     dtype = label_dtype(graph.config.classes)

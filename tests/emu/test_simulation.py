@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from emu.machine import Machine
@@ -11,6 +12,8 @@ from model.errors import InputError
 from model.integer.artifact import save_artifact
 from model.integer.graph import QuantizeOptions
 from model.segmenter.config import SegmenterConfig
+from sim.random_graph import renamed
+from tests.emu.compile.edits import with_probabilities
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +98,30 @@ def test_a_model_of_a_file_keeps_its_options_and_takes_another_window(graph, tmp
     assert same.config == graph.config
     wide = network(model=tmp_path / "model.intarsia", image=(40, 120))
     assert (wide.config.image, wide.options) == ((40, 120), graph.options)
+
+
+def test_blocks_that_differ_are_known_on_their_own_window_only(graph):
+    """Config and options have one value for all blocks: they cannot say which is the wide one."""
+    mixed = with_probabilities(graph, "encoder.blocks.1", 8)
+    assert network(model=mixed, image=graph.config.image) is mixed
+    with pytest.raises(InputError) as error:
+        network(model=mixed, image=(40, 120))
+    assert str(error.value) == (
+        "encoder.blocks.1.shiftmax: is not as the model's description says, so the model can be simulated "
+        "on its own window of 60x80 only"
+    )
+
+
+def test_names_of_a_graph_are_those_of_its_layers(graph):
+    rng = np.random.default_rng(0)
+    plain, other = (simulate_graph(g, Machine.load("edge")) for g in (graph, renamed(graph, rng)))
+    assert [layer["op"] for layer in plain.layers] == [layer["op"] for layer in other.layers]
+    known = {node.name for node in other.graph.nodes} | {
+        "encoder residual", "decoder residual", "encoder output"
+    }  # fmt: skip
+    assert {layer["name"] for layer in other.layers} <= known
+    for key in ("cycles", "traffic_bits", "model", "spills"):
+        assert plain.to_dict()[key] == other.to_dict()[key]
 
 
 def test_what_does_not_go_together_is_refused(graph):

@@ -102,6 +102,15 @@ def test_what_the_labels_do_not_need_is_left_out(graph):
     assert not any("unused" in region.name for region in compile_graph(graph, machine()).regions)
 
 
+def test_pixels_of_a_part_of_the_picture(graph):
+    """24 of 32 rows of a picture, as many as the network has patches for."""
+    tensors = {**graph.tensors, "image": Tensor("image", (32, 28, 3), "uint8")}
+    part = Node("part", "rows", ("image",), {}, {"start": 0, "stop": 20})
+    graph = with_node(replace(graph, tensors=tensors), "pixels", part, (20, 28, 3), "uint8")
+    with pytest.raises(InputError, match="^pixels: must read image to be compiled, not part$"):
+        compile_graph(edited(graph, "pixels", inputs=("part",)), machine())
+
+
 REFUSED = {
     "norm2 of another tensor": (
         lambda g: edited(g, "encoder.blocks.1.norm2", inputs=("encoder.blocks.0.residual2",)),

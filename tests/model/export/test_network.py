@@ -1,6 +1,7 @@
 """Whole graphs in ONNX Runtime: every tensor equals the executor's."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -17,6 +18,7 @@ from model.integer.executor import Executor
 from model.integer.graph import Node, QuantizeOptions
 from model.quantize.ptq import quantize
 from model.segmenter import Segmenter, SegmenterConfig
+from sim.random_graph import random_graph, random_image, renamed, reordered, rewired
 
 INTEGERS = {
     TensorProto.INT8, TensorProto.UINT8, TensorProto.INT16, TensorProto.UINT16,
@@ -61,6 +63,30 @@ def assert_equal(graph, infer, images, path):
                 np.testing.assert_array_equal(out[name], wanted, err_msg=name)
                 count += wanted.size
     return count
+
+
+def test_names_of_the_graph_are_free(infer, tmp_path, case):
+    """A node may be called as what another one consists of, or as its constants."""
+    graph, image = case
+    names = {
+        "encoder.tokens": "pixels/1.Add",
+        "encoder.embedding": "int64:0",
+        "pixels": "encoder.patch_embed.bias",
+    }
+    nodes = [
+        replace(n, name=names.get(n.name, n.name), inputs=tuple(names.get(i, i) for i in n.inputs))
+        for n in graph.nodes
+    ]
+    tensors = {names.get(k, k): replace(t, name=names.get(k, k)) for k, t in graph.tensors.items()}
+    changed = replace(graph, nodes=tuple(nodes), tensors=tensors)
+    assert_equal(changed, infer, [image], tmp_path / "model.onnx")
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_graphs_that_are_wired_otherwise(infer, tmp_path, seed):
+    rng = np.random.default_rng(seed)
+    graph = renamed(reordered(rewired(random_graph(rng), rng), rng), rng)
+    assert_equal(graph, infer, [random_image(graph, rng)], tmp_path / "model.onnx")
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,9 @@ def test_attention_products_at_the_ends(check, rng, bits):
     probabilities[0, 0], probabilities[0, 1] = 0, top - 1
     shift = {8: 26, 16: 34}[bits]
     check("mix", [probabilities, qkv], heads=2, b=20011, c=shift, out_bits=8)
+    signed = rng.integers(-top, top, (2, 50, 50)).astype(f"int{bits}")
+    signed[0, 0], signed[1, 0] = -top, -1
+    check("mix", [signed, qkv], heads=2, b=20011, c=shift, out_bits=8)
 
 
 @pytest.mark.parametrize("bits", [8, 16])
