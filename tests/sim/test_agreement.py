@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numba
 import numpy as np
 import pytest
 
+from emu.compile import compile_graph, memory_image
 from emu.machine import Machine
 from model.errors import InputError
 from model.integer.check import check_graph
+from sim import agreement
 from sim.agreement import disagreements
 from sim.random_graph import random_graph, random_image, renamed, reordered, rewired
 
@@ -60,6 +63,25 @@ def play(seed: int) -> str | None:
         return str(error)
     assert problems == [], seed
     return None
+
+
+def test_what_differs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The emulator runs with other weights than the executor, then the program with a probe less."""
+    rng = np.random.default_rng(3)
+    graph = random_graph(rng)
+    image, machine = random_image(graph, rng), small(**MACHINES[0])
+    assert disagreements(graph, machine, image) == []
+    weight = graph.constants["encoder.blocks.0.fc2.weight"]
+    other = replace(graph, constants={**graph.constants, "encoder.blocks.0.fc2.weight": 1 - weight})
+    with monkeypatch.context() as patch:
+        patch.setattr(agreement, "memory_image", lambda _, *rest: memory_image(other, *rest))
+        found = disagreements(graph, machine, image)
+        assert found[0].startswith("emulator: encoder.blocks.0.fc2[")
+    program = compile_graph(graph, machine)
+    segments = [replace(s, probes=s.probes[1:]) for s in program.segments]
+    cut = replace(program, segments=tuple(segments))
+    monkeypatch.setattr(agreement, "compile_graph", lambda *_: cut)
+    assert "emulator: pixels is not shown" in disagreements(graph, machine, image)
 
 
 @pytest.mark.parametrize("part", range(PARTS))
