@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from model.errors import InputError
-from model.integer.arithmetic import I31, dyadic, gelu_i0, layernorm_constants, softmax_i0
+from model.integer import bounds
+from model.integer.arithmetic import dyadic, gelu_i0, layernorm_constants, softmax_i0
 from model.integer.graph import QuantizeOptions
 from model.segmenter.config import NORMALIZATIONS
 
@@ -21,7 +22,6 @@ Array = NDArray[Any]
 
 MIN_SCALE = 2.0**-23
 SHIFTMAX_N = 15
-_INT8 = 128
 
 
 @dataclass(frozen=True)
@@ -65,27 +65,45 @@ def lower_linear(
     bits: int,
     options: QuantizeOptions,
 ) -> Lowered:
-    """weight float [N, K] to int8 per output channel, bias float [N] to int32 at S_x*S_w[c]."""
+    """weight float [N, K] to int8 per output channel, bias float [N] to int32 at S_x*S_w[c].
+
+    A channel whose weights are so small that its bias would not fit gets a larger S_w.
+    """
     magnitude = np.abs(weight).max(axis=1).astype(np.float64)
     s_w = np.maximum(magnitude / 127, MIN_SCALE)
     integers = quantize(weight, s_w[:, None], 8)
-    worst = np.abs(integers.astype(np.int64)).sum(axis=1) * _INT8
-    constants: dict[str, Array] = {"weight": integers}
+    reach = bounds.linear_reach(integers, None)
+    wide = None
     if bias is not None:
+        wider = _wide_enough(s_w, reach, bias, s_in)
+        if (wider != s_w).any():
+            s_w, integers = wider, quantize(weight, wider[:, None], 8)
         wide = np.rint(bias.astype(np.float64) / (s_in * s_w))
-        worst = worst + np.abs(wide)
-        _check_accumulator(name, float(worst.max()))
+        reach = bounds.linear_reach(integers, wide)
+    bounds.check_accumulator(name, float(reach.max()))
+    constants: dict[str, Array] = {"weight": integers}
+    if wide is not None:
         constants["bias"] = wide.astype(np.int32)
-    _check_accumulator(name, float(worst.max()))
     constants["b"], constants["c"] = _dyadic(name, s_in * s_w / s_out, options)
     return Lowered("linear", constants, {"out_bits": bits})
+
+
+def _wide_enough(s_w: Array, reach: Array, bias: Array, s_in: float) -> Array:
+    """Weight scales that let the bias fit into the int32 accumulator beside `reach` of the products.
+
+    Where it does already they stay. A larger scale makes the products smaller, never larger.
+    """
+    room = bounds.I31 - reach
+    magnitude = np.abs(bias.astype(np.float64))
+    tight = (room > 1) & (np.rint(magnitude / (s_in * s_w)) > room)
+    return np.where(tight, magnitude / (s_in * np.where(tight, room - 1, 1)), s_w)
 
 
 def lower_matmul(
     name: str, depth: int, s_x: float, s_y: float, s_out: float, bits: int, options: QuantizeOptions
 ) -> Lowered:
     """Product of two int8 tensors over `depth` channels."""
-    _check_accumulator(name, depth * _INT8 * _INT8)
+    bounds.check_accumulator(name, bounds.product_reach(depth))
     return Lowered("matmul", {}, {**_scalar(name, s_x * s_y / s_out, options), "out_bits": bits})
 
 
@@ -93,7 +111,7 @@ def lower_scores(
     name: str, heads: int, depth: int, s_qkv: float, s_out: float, options: QuantizeOptions
 ) -> Lowered:
     """q k^T over `depth` channels of a head, with d^-1/2 in the ratio."""
-    _check_accumulator(name, depth * _INT8 * _INT8)
+    bounds.check_accumulator(name, bounds.product_reach(depth))
     ratio = s_qkv * s_qkv * depth**-0.5 / s_out
     return Lowered("scores", {}, {"heads": heads, **_scalar(name, ratio, options), "out_bits": 8})
 
@@ -131,8 +149,14 @@ def lower_mix(
     options: QuantizeOptions,
 ) -> Lowered:
     """Probabilities times v; `shiftmax` bounds how much a row of them can sum to."""
-    row = _largest_row(tokens, int(shiftmax.attributes["i0"]), options)
-    _check_accumulator(name, row * _INT8)
+    row = bounds.shiftmax_row(
+        tokens,
+        i0=int(shiftmax.attributes["i0"]),
+        n=SHIFTMAX_N,
+        reciprocal_bits=options.reciprocal_bits,
+        out_bits=options.softmax_bits,
+    )
+    bounds.check_accumulator(name, bounds.mix_reach(row))
     ratio = probability_scale(options) * s_qkv / s_out
     return Lowered("mix", {}, {"heads": heads, **_scalar(name, ratio, options), "out_bits": 8})
 
@@ -176,25 +200,6 @@ def lower_residual(
         {},
         {"b1": first["b"], "c1": first["c"], "b2": second["b"], "c2": second["c"]},
     )
-
-
-def _largest_row(tokens: int, i0: int, options: QuantizeOptions) -> int:
-    """Bound of a row sum of probabilities.
-
-    While the sum of exponentials fits 31 bits the reciprocal keeps the row at or below 2^15.
-    Where it saturates, each of at most i0 * 2^15 is multiplied by the least reciprocal.
-    """
-    reciprocal = (2**options.reciprocal_bits - 1) // I31
-    saturated = (tokens * (i0 << SHIFTMAX_N) * reciprocal) >> (options.reciprocal_bits - 15)
-    row = min(tokens * 32767, max(2**15, saturated))
-    return row if options.softmax_bits == 16 else row >> 8
-
-
-def _check_accumulator(name: str, worst: float) -> None:
-    if worst > I31:
-        raise InputError(
-            f"{name}: the int32 accumulator could reach {worst:.0f}; it must stay within {I31}"
-        )
 
 
 def _dyadic(name: str, ratio: Any, options: QuantizeOptions) -> tuple[Array, Array]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from model.errors import InputError
-from model.integer import arithmetic
+from model.integer import arithmetic, bounds
 from model.integer.graph import QuantizeOptions
 from model.quantize import lower
 
@@ -33,6 +33,28 @@ def test_a_dead_channel_keeps_its_bias():
     b, c = lowered.constants["b"][0], lowered.constants["c"][0]
     out = arithmetic.requantize(lowered.constants["bias"][0], b, c, out_bits=8)
     assert out == 14
+
+
+@pytest.mark.parametrize(("bits", "multiplier_bits", "s_out"), [(8, 16, 0.05), (16, 32, 0.0002)])
+@pytest.mark.parametrize("exponent", [-300, -12, -8, -6, -5, -4])
+def test_a_pruned_channel_with_a_bias_is_right(bits, multiplier_bits, s_out, exponent):
+    """Where the weights are too small for the bias to fit at their scale, the scale grows."""
+    rng = np.random.default_rng(7)
+    weight, bias = rng.normal(0, 0.2, (4, 96)), np.array([6.0, -6.0, 0.3, 0.0])
+    weight[:2] *= 10.0**exponent
+    options = QuantizeOptions(multiplier_bits=multiplier_bits)
+    lowered = lower.lower_linear("fc", weight, bias, 0.02, s_out, bits, options)
+    k = lowered.constants
+    x = rng.integers(-128, 128, (50, 96)).astype(np.int8)
+    reach = bounds.linear_reach(k["weight"], k["bias"])
+    assert reach.max() <= bounds.I31 and (exponent == -4 or reach[:2].min() > bounds.I31 * 0.99)
+    acc = x.astype(np.int64) @ k["weight"].astype(np.int64).T + k["bias"]
+    out = arithmetic.requantize(acc, k["b"], k["c"], out_bits=bits)
+    real = ((x * 0.02) @ weight.T + bias) / s_out
+    assert np.abs(out - real)[:, :2].max() <= 1
+    plain = lower.lower_linear("fc", weight[2:], bias[2:], 0.02, s_out, bits, options).constants
+    for role, array in plain.items():
+        np.testing.assert_array_equal(k[role][2:], array)
 
 
 def test_a_deep_product_that_may_overflow_is_refused_by_name():
@@ -66,7 +88,7 @@ def test_probability_rows_are_bounded():
         options = QuantizeOptions(reciprocal_bits=bits)
         lowered = lower.lower_shiftmax("s", scale, options)
         assert lowered.attributes["i0"] == i0
-        bound = lower._largest_row(tokens, i0, options)
+        bound = bounds.shiftmax_row(tokens, i0=i0, n=15, reciprocal_bits=bits, out_bits=16)
         for x in (np.zeros(tokens, np.int8), rng.integers(-3, 4, tokens).astype(np.int8)):
             p = arithmetic.shiftmax(x, i0, reciprocal_bits=bits)
             assert int(p.astype(np.int64).sum()) <= bound
