@@ -1,222 +1,173 @@
-"""Whether a graph is one that the operators can run: names, types, shapes, ranges."""
+"""Whether a graph is one that the operators can run: names, types, shapes, ranges, accumulators."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model.errors import InputError
-from model.integer.constants import MAX_BIAS, MAX_I0, MAX_SHIFT
+from model.integer import bounds
+from model.integer.agree import check_agreement
 from model.integer.graph import IMAGE, LABELS, Graph, Node, Tensor
 from model.integer.operators import label_dtype
+from model.integer.rules import RULES, Constant, Rule, allows, in_words
+from model.messages import shortened
 
-Shape = tuple[int, ...]
-Shapes = Mapping[str, Shape]
-
-
-@dataclass(frozen=True)
-class _Rule:
-    """What a node of one kind has: input types, constants with types, attributes, its output."""
-
-    inputs: tuple[str, ...]
-    constants: Mapping[str, str]
-    attributes: tuple[str, ...]
-    output: str
-    shape: Callable[[Node, list[Shape], Shapes], Shape]
-    optional: tuple[str, ...] = ()
-
-
-def _pixels(node: Node, inputs: list[Shape], constants: Shapes) -> Shape:
-    (height, width, _), patch = inputs[0], node.integer("patch")
-    return -(-height // patch) * -(-width // patch), patch * patch * 3
-
-
-def _linear(node: Node, inputs: list[Shape], constants: Shapes) -> Shape:
-    n, k = constants["weight"]
-    wanted = {"bias": (n,), "b": (n,), "c": (n,)}
-    _same(node, inputs[0][1:], (k,))
-    for role, shape in wanted.items():
-        if role in constants:
-            _same(node, constants[role], shape)
-    return inputs[0][0], n
-
-
-def _matmul(node: Node, inputs: list[Shape], constants: Shapes) -> Shape:
-    (n, depth), (k, other) = inputs
-    _same(node, (other,), (depth,))
-    return n, k
-
-
-def _scores(node: Node, inputs: list[Shape], constants: Shapes) -> Shape:
-    tokens, width = inputs[0]
-    _same(node, (width % (3 * node.integer("heads")),), (0,))
-    return node.integer("heads"), tokens, tokens
-
-
-def _mix(node: Node, inputs: list[Shape], constants: Shapes) -> Shape:
-    (heads, tokens, _), (others, width) = inputs
-    _same(node, (node.integer("heads"), tokens), (heads, others))
-    return tokens, width // 3
-
-
-def _layernorm(node: Node, inputs: list[Shape], constants: Shapes) -> Shape:
-    for role in ("b", "B"):
-        _same(node, constants[role], inputs[0][1:])
-    return inputs[0]
-
-
-def _residual(node: Node, inputs: list[Shape], constants: Shapes) -> Shape:
-    _same(node, inputs[1] if len(inputs) == 2 else constants.get("identity", ()), inputs[0])
-    return inputs[0]
-
-
-def _join(node: Node, inputs: list[Shape], constants: Shapes) -> Shape:
-    _same(node, constants["rows"][1:], inputs[0][1:])
-    return inputs[0][0] + constants["rows"][0], *inputs[0][1:]
-
-
-def _rows(node: Node, inputs: list[Shape], constants: Shapes) -> Shape:
-    start, stop = node.integer("start"), node.integer("stop")
-    if not 0 <= start < stop <= inputs[0][0]:
-        raise InputError(f"{node.name}: rows {start}..{stop} must lie within 0..{inputs[0][0]}")
-    return stop - start, *inputs[0][1:]
-
-
-def _argmax(node: Node, inputs: list[Shape], constants: Shapes) -> Shape:
-    grid = node.integer("height"), node.integer("width")
-    _same(node, (grid[0] * grid[1],), inputs[0][:1])
-    return grid
-
-
-def _nearest(node: Node, inputs: list[Shape], constants: Shapes) -> Shape:
-    size = node.integer("height"), node.integer("width")
-    patch = node.integer("patch")
-    _same(node, tuple(-(-s // patch) for s in size), inputs[0])
-    return size
-
-
-def _unchanged(node: Node, inputs: list[Shape], constants: Shapes) -> Shape:
-    return inputs[0]
-
-
-_PER_CHANNEL = {"weight": "int8", "bias": "int32", "b": "int32", "c": "int8"}
-_RULES = {
-    "pixels": _Rule(("uint8",), {"table": "int8"}, ("patch",), "int8", _pixels),
-    "linear": _Rule(("int8",), _PER_CHANNEL, ("out_bits",), "", _linear, ("bias",)),
-    "matmul": _Rule(("int8", "int8"), {}, ("b", "c", "out_bits"), "", _matmul),
-    "scores": _Rule(("int8",), {}, ("heads", "b", "c", "out_bits"), "", _scores),
-    "shiftmax": _Rule(("int8",), {}, ("i0", "n", "reciprocal_bits", "out_bits"), "", _unchanged),
-    "mix": _Rule(("", "int8"), {}, ("heads", "b", "c", "out_bits"), "", _mix),
-    "layernorm": _Rule(("int16",), {"b": "int32", "B": "int64"}, ("c", "out_bits"), "", _layernorm),
-    "gelu": _Rule(("int8",), {}, ("form", "i0", "b", "c", "out_bits"), "", _unchanged),
-    "residual": _Rule(
-        ("int16", "int16"),
-        {"identity": "int16"},
-        ("b1", "c1", "b2", "c2"),
-        "int16",
-        _residual,
-        ("identity",),
-    ),
-    "prepend": _Rule(("int16",), {"rows": "int16"}, (), "int16", _join),
-    "append": _Rule(("int16",), {"rows": "int16"}, (), "int16", _join),
-    "rows": _Rule(("",), {}, ("start", "stop"), "", _rows),
-    "argmax": _Rule(("int16",), {}, ("height", "width"), "", _argmax),
-    "nearest": _Rule(("",), {}, ("patch", "height", "width"), "", _nearest),
-}
-"""Per operator. An empty type: that of the first input or of `out_bits`; other roles are refused."""
-
-_SHIFT, _MULTIPLIER = (0, MAX_SHIFT), (1 - 2**31, 2**31 - 1)
-_RANGES = {
-    **dict.fromkeys(("c", "c1", "c2"), _SHIFT),
-    **dict.fromkeys(("b", "b1", "b2"), _MULTIPLIER),
-    "B": (-MAX_BIAS, MAX_BIAS),
-    "i0": (1, MAX_I0),
-}
-"""Of attributes and of the values of constants, by role."""
-
-_BITS = {"out_bits": (8, 16), "reciprocal_bits": tuple(range(15, 47)), "n": tuple(range(1, 32))}
+MAX_ELEMENTS = 2**29
+"""Of one tensor of an artifact. The largest of ViT-Large at 1024x1024, its scores, has 2^28."""
 
 
 def check_graph(graph: Graph) -> Graph:
     """`graph` itself; InputError names the first node that the operators could not run."""
     made = {IMAGE: Tensor(IMAGE, (*graph.config.image, 3), "uint8")}
+    makers: dict[str, Node] = {}
     for node in graph.nodes:
-        if node.op not in _RULES:
-            raise InputError(f"{node.name}: operator {node.op!r} is unknown; known: {', '.join(_RULES)}")
-        _check_parts(graph, node, _RULES[node.op])
+        if node.op not in RULES:
+            raise InputError(f"{node.name}: operator {node.op!r} is unknown; known: {', '.join(RULES)}")
+        rule = RULES[node.op]
+        _check_attributes(node, rule)
+        _check_constants(graph, node, rule)
         missing = [name for name in node.inputs if name not in made]
         if missing or node.name in made:
-            raise InputError(f"{node.name}: must come after its inputs, and once; missing: {missing}")
-        made[node.name] = _check_output(graph, node, _RULES[node.op], made)
-    if LABELS not in made:
+            raise InputError(
+                f"{node.name}: must come after its inputs, and once; missing: {shortened(missing)}"
+            )
+        made[node.name] = _output(graph, node, rule, made)
+        makers[node.name] = node
+        _check_accumulator(graph, node, made, makers)
+    _check_tensors(graph, made)
+    if LABELS not in makers:
         raise InputError(f"the graph must make the tensor {LABELS}")
-    dtype = label_dtype(graph.config.classes)
-    if made[LABELS].shape != graph.config.image or made[LABELS].dtype != dtype:
-        raise InputError(f"{LABELS} must be {dtype} {graph.config.image}, not {made[LABELS]}")
+    check_agreement(graph)
     return graph
 
 
-def _check_parts(graph: Graph, node: Node, rule: _Rule) -> None:
-    roles = set(node.constants)
-    needed = {role for role in rule.constants if role not in rule.optional}
-    if not needed <= roles <= set(rule.constants):
-        raise InputError(f"{node.name}: constants must be {sorted(needed)}, not {sorted(roles)}")
+def check_sizes(graph: Graph) -> None:
+    """Refuse tensors that would take more memory than an artifact may ask for."""
+    for tensor in graph.tensors.values():
+        if prod(tensor.shape) > MAX_ELEMENTS:
+            raise InputError(
+                f"{tensor.name}: must have at most {MAX_ELEMENTS} elements, "
+                f"not {list(tensor.shape)}, which are {prod(tensor.shape)}"
+            )
+
+
+def check_used(nodes: Iterable[Mapping[str, Any]], arrays: Iterable[str]) -> None:
+    """Refuse names of arrays that no node, given by its constants, uses."""
+    used = {key for constants in nodes for key in constants.values()}
+    if unused := sorted(key for key in arrays if key not in used):
+        rest = f" and {len(unused) - 3} more" if len(unused) > 3 else ""
+        names = ", ".join(shortened(key) for key in unused[:3])
+        raise InputError(f"no node uses the array {names}{rest}; only arrays that are used are wanted")
+
+
+def _check_attributes(node: Node, rule: Rule) -> None:
     if set(node.attributes) != set(rule.attributes):
         wanted, found = sorted(rule.attributes), sorted(node.attributes)
-        raise InputError(f"{node.name}: attributes must be {wanted}, not {found}")
+        raise InputError(f"{node.name}: attributes must be {wanted}, not {shortened(found)}")
+    for key, allowed in rule.attributes.items():
+        if not allows(allowed, node.attributes[key]):
+            raise InputError(
+                f"{node.name}: {key} must be {in_words(allowed)}, not {shortened(node.attributes[key])}"
+            )
+
+
+def _check_constants(graph: Graph, node: Node, rule: Rule) -> None:
+    roles = set(node.constants)
+    needed = {role for role, constant in rule.constants.items() if not constant.optional}
+    if not needed <= roles <= set(rule.constants):
+        raise InputError(f"{node.name}: constants must be {sorted(needed)}, not {shortened(sorted(roles))}")
     for role, key in node.constants.items():
         if key not in graph.constants:
             raise InputError(f"{node.name}: the array {key} is missing")
-        if graph.constants[key].dtype != rule.constants[role]:
-            raise InputError(f"{key} must be {rule.constants[role]}, not {graph.constants[key].dtype}")
-        if role in _RANGES:
-            _check_range(key, graph.constants[key], *_RANGES[role])
-    for key, value in node.attributes.items():
-        if key == "form":
-            continue
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise InputError(f"{node.name}: {key} must be an integer, not {value!r}")
-        low, high = _RANGES.get(key, (-(2**31), 2**31))
-        if not low <= value <= high or value not in _BITS.get(key, (value,)):
-            raise InputError(f"{node.name}: {key} must be in the range of the contract, not {value}")
+        _check_constant(key, graph.constants[key], rule.constants[role])
 
 
-def _check_range(name: str, values: NDArray[np.signedinteger], low: int, high: int) -> None:
-    if values.size and (values.min() < low or values.max() > high):
-        wrong = values[(values < low) | (values > high)].flat[0]
-        raise InputError(f"{name} must hold integers in {low}..{high}, not {wrong}")
+def _check_constant(name: str, array: NDArray[Any], wanted: Constant) -> None:
+    if array.dtype != wanted.dtype:
+        raise InputError(f"{name} must be {wanted.dtype}, not {array.dtype}")
+    if array.ndim != wanted.rank or not array.size:
+        axes = f"{wanted.rank} axes, none of length 0" if wanted.rank > 1 else "one axis, not of length 0"
+        raise InputError(f"{name} must have {axes}, not the shape {list(array.shape)}")
+    if wanted.values is not None:
+        low, high = wanted.values.start, wanted.values.stop - 1
+        if array.min() < low or array.max() > high:
+            wrong = array[(array < low) | (array > high)].flat[0]
+            raise InputError(f"{name} must hold integers in {low}..{high}, not {wrong}")
 
 
-def _check_output(graph: Graph, node: Node, rule: _Rule, made: Mapping[str, Tensor]) -> Tensor:
+def _output(graph: Graph, node: Node, rule: Rule, made: Mapping[str, Tensor]) -> Tensor:
     inputs = [made[name] for name in node.inputs]
     wanted = rule.inputs if "identity" not in node.constants else rule.inputs[:1]
     if len(inputs) != len(wanted):
         raise InputError(f"{node.name}: must have {len(wanted)} inputs, not {len(inputs)}")
-    for tensor, dtype in zip(inputs, wanted, strict=True):
-        if dtype and tensor.dtype != dtype:
-            raise InputError(f"{node.name}: input {tensor.name} must be {dtype}, not {tensor.dtype}")
-    constants = {role: graph.constants[key].shape for role, key in node.constants.items()}
-    try:
-        shape = rule.shape(node, [t.shape for t in inputs], constants)
-    except InputError:
-        raise
-    except (ValueError, ZeroDivisionError):
-        shapes = [t.shape for t in inputs]
-        raise InputError(f"{node.name}: shapes {shapes} do not fit {node.op}") from None
+    for tensor, what in zip(inputs, wanted, strict=True):
+        if tensor.dtype not in what.dtypes:
+            types = " or ".join(what.dtypes)
+            raise InputError(f"{node.name}: input {tensor.name} must be {types}, not {tensor.dtype}")
+        if len(tensor.shape) != what.rank:
+            seen = f"not the shape {list(tensor.shape)}"
+            raise InputError(f"{node.name}: input {tensor.name} must have {what.rank} axes, {seen}")
+    shapes = {role: graph.constants[key].shape for role, key in node.constants.items()}
+    shape = rule.shape(node, [tensor.shape for tensor in inputs], shapes)
     dtype = rule.output
     if not dtype:
         dtype = f"int{node.attributes['out_bits']}" if "out_bits" in node.attributes else inputs[0].dtype
-    if node.op == "argmax":
-        dtype = label_dtype(graph.config.classes)
-    made_here = graph.tensors.get(node.name)
-    if made_here is None or (made_here.shape, made_here.dtype) != (shape, dtype):
-        raise InputError(f"{node.name}: its tensor must be {dtype} {list(shape)}, not {made_here}")
-    return made_here
+    if dtype == "labels":
+        dtype = label_dtype(inputs[0].shape[-1])
+    found = graph.tensors.get(node.name)
+    if found is None:
+        raise InputError(f"{node.name}: its tensor must be listed as {dtype} {list(shape)}")
+    if (found.shape, found.dtype) != (shape, dtype):
+        seen = f"{found.dtype} {shortened(list(found.shape))}"
+        raise InputError(f"{node.name}: its tensor must be {dtype} {list(shape)}, not {seen}")
+    return found
 
 
-def _same(node: Node, found: Shape, wanted: Shape) -> None:
-    if tuple(found) != tuple(wanted):
-        raise InputError(f"{node.name}: shape must be {list(wanted)}, not {list(found)}")
+def _check_tensors(graph: Graph, made: Mapping[str, Tensor]) -> None:
+    for name, tensor in graph.tensors.items():
+        if name not in made:
+            raise InputError(f"the tensor {name} is listed, but no node makes it")
+        if (tensor.shape, tensor.dtype) != (made[name].shape, made[name].dtype):
+            wanted = f"{made[name].dtype} {list(made[name].shape)}"
+            raise InputError(f"{name} must be {wanted}, not {tensor.dtype} {shortened(list(tensor.shape))}")
+        if tensor.scale is not None and not 0 < tensor.scale < np.inf:
+            raise InputError(f"the scale of {name} must be a positive number, not {tensor.scale!r}")
+    if IMAGE not in graph.tensors:
+        raise InputError(f"the graph does not list the tensor {IMAGE}")
+
+
+def _check_accumulator(
+    graph: Graph, node: Node, made: Mapping[str, Tensor], makers: Mapping[str, Node]
+) -> None:
+    inputs = [made[name].shape for name in node.inputs]
+    if node.op == "linear":
+        weight = graph.constants[node.constants["weight"]]
+        bias = graph.constants[node.constants["bias"]] if "bias" in node.constants else None
+        least = bounds.product_reach(weight.shape[1])
+        if bias is not None:
+            least += int(np.abs(bias.astype(np.int64)).max())
+        # A look at every weight only where their number does not settle it.
+        if least > bounds.I31:
+            bounds.check_accumulator(node.name, float(bounds.linear_reach(weight, bias).max()))
+    elif node.op == "matmul":
+        bounds.check_accumulator(node.name, bounds.product_reach(inputs[0][1]))
+    elif node.op == "scores":
+        depth = inputs[0][1] // (3 * node.integer("heads"))
+        bounds.check_accumulator(node.name, bounds.product_reach(depth))
+    elif node.op == "mix":
+        row = _row_sum(made[node.inputs[0]], makers[node.inputs[0]])
+        bounds.check_accumulator(node.name, bounds.mix_reach(row))
+
+
+def _row_sum(weights: Tensor, maker: Node) -> int:
+    """Bound of a row's sum of magnitudes of what `mix` takes as probabilities."""
+    tokens = weights.shape[2]
+    if maker.op != "shiftmax":
+        return int(tokens * 2 ** (weights.bits - 1))
+    keys = ("i0", "n", "reciprocal_bits", "out_bits")
+    return bounds.shiftmax_row(tokens, **{key: maker.integer(key) for key in keys})

@@ -122,22 +122,15 @@ class Graph:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any], constants: Mapping[str, NDArray[Any]]) -> Graph:
-        """Inverse of `to_dict`, given the arrays; what does not fit together is refused."""
-        try:
-            tensors = [
-                Tensor(t["name"], tuple(t["shape"]), t["dtype"], t["scale"]) for t in values["tensors"]
-            ]
-            nodes = tuple(
-                Node(n["name"], n["op"], tuple(n["inputs"]), n["constants"], n["attributes"])
-                for n in values["nodes"]
-            )
-            graph = cls(
-                SegmenterConfig.from_dict(values["config"]),
-                QuantizeOptions(**values["options"]),
-                {t.name: t for t in tensors},
-                nodes,
-                constants,
-            )
-        except (KeyError, TypeError) as error:
-            raise InputError(f"the graph is incomplete: {error!r}") from None
-        return graph
+        """Inverse of `to_dict`, given the arrays, for values that `schema.check_header` has accepted."""
+        tensors = [Tensor(**{**t, "shape": tuple(t["shape"])}) for t in values["tensors"]]
+        by_name = {t.name: t for t in tensors}
+        if len(by_name) != len(tensors):
+            twice = next(t.name for t in tensors if by_name[t.name] is not t)
+            raise InputError(f"the tensor {twice} is listed twice, once is wanted")
+        nodes = tuple(
+            Node(n["name"], n["op"], tuple(n["inputs"]), n["constants"], n["attributes"])
+            for n in values["nodes"]
+        )
+        config = SegmenterConfig.from_dict(values["config"])
+        return cls(config, QuantizeOptions(**values["options"]), by_name, nodes, constants)

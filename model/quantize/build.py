@@ -124,9 +124,17 @@ class Builder:
 
     def _join(self, op: str, name: str, x: str, key: str) -> str:
         scale = self._scale(x)
-        rows = lower.quantize(self.parameters.rows(key), scale, 16)
+        rows = self._rows(key, scale)
         t, d = self.tensors[x].shape
         return self._emit(name, Lowered(op, {"rows": rows}), [x], (t + len(rows), d), "int16", scale)
+
+    def _rows(self, key: str, scale: float) -> NDArray[Any]:
+        """Constant rows as int16."""
+        return lower.quantize(self.parameters.rows(key), scale, 16)
+
+    def _scale_of_rows(self, key: str) -> float:
+        """The scale of constant rows that have one of their own."""
+        return lower.scale_of(float(np.abs(self.parameters.rows(key)).max()), 16)
 
     def rows(self, name: str, x: str, start: int, stop: int) -> str:
         source = self.tensors[x]
@@ -141,10 +149,9 @@ class Builder:
 
     def add_constant(self, name: str, x: str, key: str) -> str:
         s_out = self.ranges.scale(name, 16)
-        rows = self.parameters.rows(key)
-        s_rows = lower.scale_of(float(np.abs(rows).max()), 16)
+        s_rows = self._scale_of_rows(key)
         summed = lower.lower_residual(name, self._scale(x), s_rows, s_out, self.options)
-        lowered = Lowered(summed.op, {"identity": lower.quantize(rows, s_rows, 16)}, summed.attributes)
+        lowered = Lowered(summed.op, {"identity": self._rows(key, s_rows)}, summed.attributes)
         return self._emit(name, lowered, [x], self.tensors[x].shape, "int16", s_out)
 
     def layernorm(self, name: str, x: str, key: str, *, bits: int) -> str:

@@ -10,8 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from model.errors import InputError
 from model.integer.check import check_graph
 from model.integer.graph import Graph, QuantizeOptions
+from model.integer.rules import MAX_SIDE
+from model.quantize import lower
 from model.quantize.build import Builder
 from model.quantize.lower import Lowered
 from model.segmenter.config import SegmenterConfig
@@ -21,8 +24,10 @@ def outline(config: SegmenterConfig, options: QuantizeOptions | None = None) -> 
     """The graph of `config` as quantization would make it, every scale 1 and every weight 0.
 
     Time and traffic depend on shapes alone, so a size can be emulated before it was trained.
-    Weight arrays have no memory of their own (stride 0).
+    Weights and constant rows have no memory of their own (stride 0).
     """
+    if max(config.image) > MAX_SIDE:
+        raise InputError(f"image must have sides of at most {MAX_SIDE} pixels, not {list(config.image)}")
     paper = config.paper()
     return check_graph(_Outline(_Blank(paper), _Unit(), paper, options or QuantizeOptions()).build())
 
@@ -67,7 +72,13 @@ class _Blank:
 
 
 class _Outline(Builder):
-    """Linear operators without looking at their weights, of which there may be very many."""
+    """Weights and constant rows are not looked at: there may be very many."""
+
+    def _rows(self, key: str, scale: float) -> NDArray[Any]:
+        return np.broadcast_to(np.int16(0), self.parameters.rows(key).shape)
+
+    def _scale_of_rows(self, key: str) -> float:
+        return lower.scale_of(0.0, 16)
 
     def linear(self, name: str, x: str, key: str, *, bits: int, beside: str | None = None) -> str:
         weight, bias = self.parameters.weight(key), self.parameters.bias(key)

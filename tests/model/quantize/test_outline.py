@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 
+import pytest
+
+from model.errors import InputError
 from model.quantize.outline import outline
 from model.segmenter import SegmenterConfig
 
@@ -15,6 +19,19 @@ def test_it_is_the_quantized_graph_without_its_values(graph):
         assert replace(found.tensors[name], scale=None) == replace(tensor, scale=None)
     for key, array in graph.constants.items():
         assert (found.constants[key].shape, found.constants[key].dtype) == (array.shape, array.dtype)
+
+
+def test_a_large_picture_takes_no_memory():
+    tracemalloc.start()
+    found = outline(SegmenterConfig.named("large", image=(8192, 8192)))
+    assert found.constants["encoder.embedding.identity"].size == (1 + 512 * 512) * 1024
+    assert tracemalloc.get_traced_memory()[1] < 2**25
+    tracemalloc.stop()
+
+
+def test_a_picture_of_absurd_size_is_refused():
+    with pytest.raises(InputError, match=r"sides of at most 65535 pixels, not \[65536, 8\]"):
+        outline(SegmenterConfig.named("tiny", image=(65536, 8)))
 
 
 def test_weights_take_no_memory():

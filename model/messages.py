@@ -1,0 +1,25 @@
+"""Foreign values in messages: short, and without what a terminal would obey."""
+
+from __future__ import annotations
+
+from reprlib import Repr
+
+_SHORT = Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
+_SHORT.maxlist = _SHORT.maxdict = _SHORT.maxtuple = _SHORT.maxset = 6
+_SHORT.maxlevel = 2
+
+
+def printable(text: str) -> str:
+    """`text` with escapes in the place of control characters and of lone surrogates."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def shortened(value: object) -> str:
+    """The beginning and the end of what `repr` says of a value."""
+    return printable(_SHORT.repr(value))
+
+
+def one_line(error: BaseException) -> str:
+    """What an error of another library says, in one line of at most 300 characters."""
+    return printable(" ".join(str(error).split())[:300]) or type(error).__name__
