@@ -17,6 +17,7 @@ from emu.machine import Machine
 from emu.topology import Product, positive
 from model.errors import InputError
 from model.files import existing_file
+from model.messages import one_line
 
 SECTION = "architecture_presets"
 DATAFLOWS = ("ws", "os", "is")
@@ -47,7 +48,7 @@ def read_config(path: Path) -> Systolic:
     try:
         parser.read_string(path.read_text(encoding="utf-8-sig"), source=path.name)
     except (UnicodeDecodeError, configparser.Error) as error:
-        raise InputError(f"{path} is not a SCALE-Sim config: {error}") from None
+        raise InputError(f"{path} is not a SCALE-Sim config: {one_line(error)}") from None
     if not parser.has_section(SECTION):
         raise InputError(f"{path} has no section [{SECTION}], a SCALE-Sim config is wanted")
     values = parser[SECTION]

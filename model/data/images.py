@@ -192,9 +192,9 @@ def _orientation(picture: Image.Image) -> int:
         return 1
 
 
-def _sixteen_bits(picture: Image.Image, path: Path) -> NDArray[np.int64]:
+def _sixteen_bits(picture: Image.Image, path: Path) -> NDArray[np.integer[Any]]:
     """Grey [H, W] in 0..65535; PNG's 16 bits arrive in Pillow's integers of 16 or of 32."""
-    values = np.asarray(picture).astype(np.int64)
+    values = np.asarray(picture)
     if values.min() < 0 or values.max() > 65535:
         raise InputError(
             f"{path} has pixels from {values.min()} to {values.max()}, at most 16 bits are wanted"

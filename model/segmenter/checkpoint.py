@@ -21,9 +21,12 @@ from torch import Tensor
 
 from model.errors import InputError
 from model.files import existing_file, refusing, replacing
+from model.messages import printable
 from model.segmenter import published
 from model.segmenter.config import DATASETS, SIZES, SegmenterConfig
+from model.segmenter.pickles import check_pickle
 from model.segmenter.segmenter import Segmenter
+from model.tensorfile import check_header
 
 METADATA = "intarsia"
 """Metadata entry of our safetensors files: JSON with `segmenter` (the numbers) and `notes`."""
@@ -33,6 +36,9 @@ SEED = 0
 
 LISTED = 8
 """Names that a message lists before it only counts."""
+
+MAX_NAME, MAX_LINE = 120, 300
+"""Characters of a name, and of another program's error, that a message shows."""
 
 POSITION = "encoder.pos_embed"
 
@@ -175,6 +181,8 @@ def _read(path: Path) -> tuple[Mapping[str, object], str | None]:
 
 
 def _read_safetensors(path: Path) -> tuple[Mapping[str, object], str | None]:
+    with refusing(f"{path} cannot be read"):
+        check_header(path)
     try:
         with safe_open(path, framework="pt") as file:
             about = (file.metadata() or {}).get(METADATA)
@@ -189,7 +197,8 @@ def read_pickle(path: Path, kind: str) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about pickle protocols; what matters is refused
-            return torch.load(existing_file(path), map_location="cpu", weights_only=True)
+            check_pickle(existing_file(path))
+            return torch.load(path, map_location="cpu", weights_only=True)
     except InputError:
         raise
     except Exception as error:
@@ -273,6 +282,12 @@ def _fitting(
     found = [f"{kind}: {_some(names)}" for kind, names in problems.items() if names]
     if found:
         raise InputError(f"{source} does not fit the model; {'; '.join(found)}")
+    # A view can have more elements than there are numbers behind it.
+    shown = [tensors[key] for key in wanted]
+    asked = sum(value.numel() * value.element_size() for value in shown if isinstance(value, Tensor))
+    size = source.stat().st_size
+    if asked > size:
+        raise InputError(f"{source} describes tensors of {asked} bytes, but has {size}")
     return {key: _checked(key, tensors[key], source) for key in wanted}
 
 
@@ -294,9 +309,11 @@ def _checked(key: str, value: object, source: Path) -> Tensor:
 
 def _some(names: Sequence[str]) -> str:
     rest = len(names) - LISTED
-    return ", ".join(names[:LISTED]) + (f" and {rest} more" if rest > 0 else "")
+    return ", ".join(printable(name[:MAX_NAME]) for name in names[:LISTED]) + (
+        f" and {rest} more" if rest > 0 else ""
+    )
 
 
 def _line(error: Exception) -> str:
     """The first line of an error, or its name where it says nothing."""
-    return (str(error).splitlines() or [""])[0] or type(error).__name__
+    return printable((str(error).splitlines() or [""])[0][:MAX_LINE]) or type(error).__name__

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from model.errors import InputError
+from model.messages import printable, shortened
 
 PATCHES = (8, 16, 32)
 NORMALIZATIONS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
@@ -63,25 +64,29 @@ class SegmenterConfig:
         for key in [*positive, *(["decoder_heads"] if self.decoder_heads is not None else [])]:
             value = getattr(self, key)
             if type(value) is not int or value < 1:
-                raise InputError(f"{key} must be a positive integer, not {value!r}")
+                raise InputError(f"{key} must be a positive integer, not {shortened(value)}")
         if self.decoder_heads == self.heads:
             object.__setattr__(self, "decoder_heads", None)  # equal networks compare equal
         for key, heads in (("heads", self.heads), ("decoder_heads", self.decoder_head_count)):
             if self.embed % heads:
-                raise InputError(f"embed must be a multiple of {key} ({heads}), not {self.embed}")
+                raise InputError(
+                    f"embed must be a multiple of {key} ({shortened(heads)}), not {shortened(self.embed)}"
+                )
         if self.patch not in PATCHES:
-            raise InputError(f"patch must be one of {PATCHES}, not {self.patch!r}")
+            raise InputError(f"patch must be one of {PATCHES}, not {shortened(self.patch)}")
         if len(self.image) != 2 or any(not isinstance(s, int) or s < 1 for s in self.image):
-            raise InputError(f"image must be two positive integers (height, width), not {self.image}")
+            raise InputError(
+                f"image must be two positive integers (height, width), not {shortened(self.image)}"
+            )
         if type(self.l2norm) is not bool:
-            raise InputError(f"l2norm must be true or false, not {self.l2norm!r}")
+            raise InputError(f"l2norm must be true or false, not {shortened(self.l2norm)}")
         if self.dataset is not None and self.dataset not in DATASETS:
-            raise InputError(f"dataset must be one of {', '.join(DATASETS)}, not {self.dataset!r}")
+            raise InputError(f"dataset must be one of {', '.join(DATASETS)}, not {shortened(self.dataset)}")
         if self.upsampling not in ("bilinear", "nearest"):
-            raise InputError(f"upsampling must be bilinear or nearest, not {self.upsampling!r}")
+            raise InputError(f"upsampling must be bilinear or nearest, not {shortened(self.upsampling)}")
         if self.normalization not in NORMALIZATIONS:
             raise InputError(
-                f"normalization must be one of {tuple(NORMALIZATIONS)}, not {self.normalization!r}"
+                f"normalization must be one of {tuple(NORMALIZATIONS)}, not {shortened(self.normalization)}"
             )
 
     @property
@@ -117,7 +122,9 @@ class SegmenterConfig:
         """Inverse of `to_dict`; unknown or missing keys are refused by name."""
         unknown = sorted(set(values) - set(cls.__dataclass_fields__))
         if unknown:
-            raise InputError(f"unknown keys in the model description: {', '.join(unknown)}")
+            raise InputError(
+                f"unknown keys in the model description: {printable(', '.join(unknown)[:300])}"
+            )
         try:
             return cls(**{**values, "image": tuple(values["image"])})
         except (KeyError, TypeError) as error:

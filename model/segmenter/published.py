@@ -21,7 +21,8 @@ import yaml  # type: ignore[import-untyped, unused-ignore]
 from torch import Tensor
 
 from model.errors import InputError
-from model.files import existing_file
+from model.files import existing_file, refusing
+from model.messages import printable, shortened
 from model.segmenter.config import PATCHES, SegmenterConfig
 
 HEAD_DIM = 64
@@ -31,8 +32,19 @@ REQUIRED = ("image_size", "patch_size", "d_model", "n_heads", "n_layers", "n_cls
 """Entries of `net_kwargs` that a Segmenter is made from, besides `decoder`."""
 
 
+MAX_VARIANT = 2**16
+"""Bytes of a `variant.yml`; published ones have 2,000."""
+
+
 class _VariantLoader(yaml.SafeLoader):  # type: ignore[misc, unused-ignore]
-    """Safe YAML and one tag more: training dumped image_size as a Python tuple."""
+    """Safe YAML and one tag more: training dumped image_size as a Python tuple.
+
+    Without merges (`<<`), of which a few lines make any number of entries.
+    """
+
+    def flatten_mapping(self, node: Any) -> None:
+        if any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value):
+            raise yaml.YAMLError("merges (<<) are not read")
 
 
 def _tuple(loader: Any, node: Any) -> tuple[Any, ...]:
@@ -61,9 +73,9 @@ def variant_config(path: Path) -> SegmenterConfig:
     net = _net_kwargs(path)
     decoder = net.get("decoder")
     if not isinstance(decoder, dict) or "name" not in decoder:
-        raise InputError(f"{path}: net_kwargs must hold a decoder with a name, not {decoder!r}")
+        raise InputError(f"{path}: net_kwargs must hold a decoder with a name, not {shortened(decoder)}")
     if decoder["name"] != "mask_transformer":
-        raise InputError(f"{path}: the decoder must be mask_transformer, not {decoder['name']!r}")
+        raise InputError(f"{path}: the decoder must be mask_transformer, not {shortened(decoder['name'])}")
     missing = [key for key in REQUIRED if key not in net]
     missing += [] if "n_layers" in decoder else ["decoder n_layers"]
     if missing:
@@ -72,7 +84,9 @@ def variant_config(path: Path) -> SegmenterConfig:
         raise InputError(f"{path}: distilled encoders are not supported: they have a dist_token")
     size = net["image_size"]
     if not isinstance(size, list | tuple) or [type(s) is int and s > 0 for s in size] != [True, True]:
-        raise InputError(f"{path}: image_size must be two positive integers (height, width), not {size!r}")
+        raise InputError(
+            f"{path}: image_size must be two positive integers (height, width), not {shortened(size)}"
+        )
     try:
         config = SegmenterConfig(
             embed=net["d_model"],
@@ -90,11 +104,17 @@ def variant_config(path: Path) -> SegmenterConfig:
 
 
 def _net_kwargs(path: Path) -> dict[str, Any]:
-    text = existing_file(path).read_bytes()
+    with refusing(f"{path} cannot be read"):
+        size = existing_file(path).stat().st_size
+        if size > MAX_VARIANT:
+            raise InputError(f"{path} has {size} bytes, at most {MAX_VARIANT} are wanted")
+        text = path.read_bytes()
     try:
         variant = yaml.load(text, Loader=_VariantLoader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise InputError(f"{path} is not plain YAML: {' '.join(str(error).split())}") from None
+        raise InputError(
+            f"{path} is not plain YAML: {printable(' '.join(str(error).split())[:300])}"
+        ) from None
     net = variant.get("net_kwargs") if isinstance(variant, dict) else None
     if not isinstance(net, dict):
         raise InputError(f"{path} must hold an entry net_kwargs with the network's numbers")
