@@ -7,7 +7,7 @@ BIN := .venv/bin
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint formal mutation random random-networks rtl-all venv clean
+.PHONY: help demo test lint formal mutation random random-networks rtl-all fuzz venv clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1:/p' Makefile | while IFS=: read -r name text; do \
@@ -47,9 +47,13 @@ random-networks: ## run 60 random small networks in the RTL of the three presets
 	@tools/make-venv.sh dev
 	@$(BIN)/python -m tools.random_networks
 
+fuzz: ## edit valid inputs of all kinds at random until interrupted, or CASES=1000; goes on where it stopped
+	@tools/make-venv.sh dev
+	@$(BIN)/python -m tools.fuzz $(CASES)
+
 venv: ## make or update .venv with all that the targets above need
 	@tools/make-venv.sh dev
 
 clean: ## remove everything that was made here, .venv included
-	@rm -rf mutation.json random-programs.json random-networks.json rtl-all.json waves .venv .venv-unfinished demo build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf fuzz fuzz.json mutation.json random-programs.json random-networks.json rtl-all.json waves .venv .venv-unfinished demo build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find . -name .git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 from cli.output import console, progress, results
 from emu.machine import Machine
 from model.errors import InputError
-from model.files import replacing
 from sim.rtl.design import USUAL_DEPTH, accelerator_verilog
 from sim.rtl.run import Comparison
 from sim.runner import digest
+from tools.unfinished import read_results, write_results
 
 Play = Callable[[Machine, int], tuple[Comparison, bool]]
 """What a seed came to on a machine, and whether all is equal."""
@@ -36,7 +34,7 @@ def main(what: str, usual: Mapping[str, Machine], count: int, play: Play) -> int
 def play_all(what: str, results_file: Path, machines: Mapping[str, Machine], count: int, play: Play) -> int:
     """Plays the seeds below `count` on every machine, and writes the file after each; those that it has
     for the same RTL are not played again. 1 if any was not equal, otherwise 0."""
-    done: dict[str, Any] = json.loads(results_file.read_text()) if results_file.exists() else {}
+    done = read_results(results_file)
     with progress() as bar:
         for name, machine in machines.items():
             task = bar.add_task(f"{name}: compiling", total=count)
@@ -54,8 +52,7 @@ def play_all(what: str, results_file: Path, machines: Mapping[str, Machine], cou
                     entry["wrong"].append(seed)
                     for problem in found.problems:
                         console.print(f"{name}, {what} {seed}: {problem}")
-                with replacing(results_file) as path:
-                    path.write_text(json.dumps(done, indent=1))
+                write_results(results_file, done)
             bar.update(task, completed=count)
     for name in machines:
         entry = done[name]
