@@ -85,7 +85,8 @@ def play(
 def keep(found: Found, path: Path) -> None:
     """The file of a case that went wrong, and a text of what happened."""
     path.parent.mkdir(exist_ok=True)
-    path.write_bytes(found.path.read_bytes())
+    if found.path.is_file():  # not where the process ended before it was written
+        path.write_bytes(found.path.read_bytes())
     path.with_name(f"{path.name}.txt").write_text(
         f"{found.outcome} after {found.seconds:.1f} s and {found.bytes // 2**20} MiB\n"
         f"edits: {found.done}\n\n{found.text}\n",
