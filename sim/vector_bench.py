@@ -8,19 +8,23 @@ from sim.payload import Payload
 
 QUIET = 64
 """Cycles without a transfer after the last beat: whatever would leave too much has left by then."""
+PATH = 1024
+"""Characters that the name of a dump may have."""
 
 _BENCH = Template("""\
 // Plays the beats of $name.STREAM.hex into the unit $name and compares every beat that leaves with
 // $name.o.hex. Run it in the folder of these files, with your $name.v:
 //
 //     iverilog -g2005 -o $name.vvp ${name}_tb.v $name.v
-//     vvp $name.vvp [+stall=PERCENT] [+seed=N] [+timeout=CYCLES]
+//     vvp $name.vvp [+stall=PERCENT] [+seed=N] [+timeout=CYCLES] [+dump=FILE.vcd]
 //
 // stall: in so many of 100 cycles, at random, an input has no new beat and o is not ready; default 0
 // timeout: cycles in which no beat moves before the unit counts as hung; default 100000
+// dump: every signal of the bench and of the unit goes to this file
 //
-// The last line is "PASS n beats" or "FAIL" and why. A stream moves a beat at a rising edge of clk at
-// which its valid and its ready are both high. rst is synchronous and high for 4 cycles.
+// The verdict is "PASS n beats" and the exit status 0, or "FAIL" and why, and another status. A stream
+// moves a beat at a rising edge of clk at which its valid and its ready are both high. rst is synchronous
+// and high for 4 cycles.
 
 module ${name}_tb;
     reg clk;
@@ -30,6 +34,7 @@ module ${name}_tb;
     integer timeout;
     integer quiet;  // cycles since a beat moved
     integer wrong;
+    reg [8 * $path:1] dump;
 
 $declarations
 
@@ -44,7 +49,23 @@ $connections
         forever #5 clk = ~clk;
     end
 
+    // The end of a run that failed: the simulator's exit status says so. Verilog-2005 has no statement for
+    // that: Icarus has its own, others have SystemVerilog's.
+    task fail;
+        begin
+`ifdef __ICARUS__
+            $$finish_and_return(1);
+`else
+            $$fatal(1);
+`endif
+        end
+    endtask
+
     initial begin
+        if ($$value$$plusargs("dump=%s", dump)) begin
+            $$dumpfile(dump);
+            $$dumpvars(0, ${name}_tb);
+        end
         if (!$$value$$plusargs("stall=%d", stall)) stall = 0;
         if (!$$value$$plusargs("seed=%d", seed)) seed = 1;
         if (!$$value$$plusargs("timeout=%d", timeout)) timeout = 100000;
@@ -71,7 +92,7 @@ $sources
                 if (o_next >= O_BEATS) begin
                     $$display("FAIL a beat more than the expected %0d left the unit, %0d are wrong",
                              O_BEATS, wrong);
-                    $$finish(0);
+                    fail;
                 end else if (o__payload !== o_beats[o_next]) begin
                     wrong <= wrong + 1;
                     if (wrong < 20)
@@ -86,15 +107,17 @@ $sources
         else begin
             quiet <= quiet + 1;
             if (quiet == $quiet && o_next >= O_BEATS && $sent) begin
-                if (wrong == 0)
+                if (wrong == 0) begin
                     $$display("PASS %0d beats", o_next);
-                else
+                    $$finish(0);
+                end else begin
                     $$display("FAIL %0d of %0d beats are wrong", wrong, o_next);
-                $$finish(0);
+                    fail;
+                end
             end else if (quiet >= timeout) begin
                 $$display("FAIL nothing moved for %0d cycles, %0d of %0d beats left the unit, %0d wrong",
                          quiet, o_next, O_BEATS, wrong);
-                $$finish(0);
+                fail;
             end
         end
 endmodule
@@ -138,6 +161,7 @@ def example_bench(name: str, payloads: dict[str, Payload], beats: dict[str, int]
     return _BENCH.substitute(
         name=name,
         quiet=QUIET,
+        path=PATH,
         declarations="\n\n".join(_declaration(s, payload, beats[s]) for s, payload in payloads.items()),
         connections=",\n".join(f"        {connection}" for connection in connections),
         loads="\n".join(

