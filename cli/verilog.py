@@ -32,6 +32,10 @@ def verilog(
         int, typer.Option(help="That the accelerator holds for each of its units.", min=1, max=32768)
     ] = 2048,
     segments: Annotated[int, typer.Option(help="That the accelerator holds.", min=1, max=256)] = 64,
+    prefix: Annotated[
+        str,
+        typer.Option(help="In front of the name of every module and file.", metavar="NAME_"),
+    ] = "",
     stats: Annotated[
         bool,
         typer.Option(
@@ -50,9 +54,14 @@ def verilog(
     from hw.accelerator import Accelerator
     from hw.units import make_unit, unit_names
     from hw.verilog import write_verilog
+    from model.errors import InputError
     from model.files import output_folder
 
     description = Machine.load(machine)
+    if prefix and not (prefix.isascii() and prefix.isidentifier()):
+        raise InputError(
+            f"--prefix must be letters, digits and _, no digit first, such as left_, not {prefix!r}"
+        )
     # Synthesis of a whole preset takes long or fails: only for who asks for it by name.
     whole = () if stats and ACCELERATOR not in (unit or []) else (ACCELERATOR,)
     names = unit_names(unit or [], whole)
@@ -63,22 +72,22 @@ def verilog(
             bar.update(task, description=f"writing {name}")
             if name == ACCELERATOR:
                 whole = Accelerator(description, depth=instructions, segments=segments)
-                write_verilog({name: whole}, folder, share=True)
+                write_verilog({name: whole}, folder, share=True, prefix=prefix)
             else:
-                write_verilog({name: make_unit(name, description)}, folder)
+                write_verilog({name: make_unit(name, description)}, folder, prefix=prefix)
             bar.advance(task)
-        measured = _measured(names, folder, bar) if stats else {}
+        files = {name: folder / f"{prefix}{name}.v" for name in names}
+        measured = _measured(files, bar) if stats else {}
     if json:
-        emit_json(
-            {"machine": description.name, "units": [_entry(n, folder, measured.get(n)) for n in names]}
-        )
+        units = [_entry(name, file, measured.get(name)) for name, file in files.items()]
+        emit_json({"machine": description.name, "units": units})
         return
     if stats:
         _print(measured)
     results.print(f"{len(names)} files in {folder}")
 
 
-def _measured(names: list[str], folder: Path, bar: "Progress") -> "dict[str, Measured]":
+def _measured(files: dict[str, Path], bar: "Progress") -> "dict[str, Measured]":
     import os
     from concurrent.futures import ThreadPoolExecutor
 
@@ -86,23 +95,23 @@ def _measured(names: list[str], folder: Path, bar: "Progress") -> "dict[str, Mea
     from sim.synthesis import area, speed
 
     def measure(name: str) -> "Measured":
-        text = (folder / f"{name}.v").read_text()
+        text, top = files[name].read_text(), files[name].stem
         whole = name == ACCELERATOR
-        cells = area(text, name, by_module=whole)
+        cells = area(text, top, by_module=whole)
         try:
-            found: Measured = cells, speed(text, name, by_module=whole) if cells.fits else None
+            found: Measured = cells, speed(text, top, by_module=whole) if cells.fits else None
         except SimulatorError:  # no room for the wires either, or no end of it
             found = cells, None
         bar.update(task, advance=1, description=f"{name} placed")
         return found
 
-    task = bar.add_task("synthesizing and placing", total=len(names))
+    task = bar.add_task("synthesizing and placing", total=len(files))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return dict(zip(names, pool.map(measure, names), strict=True))
+        return dict(zip(files, pool.map(measure, files), strict=True))
 
 
-def _entry(name: str, folder: Path, measured: "Measured | None") -> dict[str, object]:
-    entry: dict[str, object] = {"name": name, "file": folder / f"{name}.v"}
+def _entry(name: str, file: Path, measured: "Measured | None") -> dict[str, object]:
+    entry: dict[str, object] = {"name": name, "file": file}
     if measured is not None:
         area, speed = measured
         entry |= {

@@ -61,9 +61,10 @@ CASES = """\
 """
 
 
-def verilog_text(unit: wiring.Component, name: str, *, share: bool = False) -> str:
+def verilog_text(unit: wiring.Component, name: str, *, share: bool = False, prefix: str = "") -> str:
     """The unit as Verilog-2005; its top module is `name`, the ports of streams are `STREAM__payload`,
-    `STREAM__valid` and `STREAM__ready`. The same unit gives the same text.
+    `STREAM__valid` and `STREAM__ready`. The same unit gives the same text. The names of all modules begin
+    with `prefix`.
 
     With `share`, modules that are alike are one: a fraction of the text, and of the time of synthesis
     that keeps the hierarchy. Simulators may be faster without."""
@@ -75,10 +76,11 @@ def verilog_text(unit: wiring.Component, name: str, *, share: bool = False) -> s
     for module in netlist.modules.values():
         for cell in module.cells:
             _fit(cell, module)
-    _rename(netlist, {module.name: _trim(netlist, module) for module in netlist.modules.values()})
+    wires = {module.name: _trim(netlist, module) for module in netlist.modules.values()}
+    _rename(netlist, wires, prefix)
     cleared = _clear_memories(netlist)
     text = _yosys(netlist.text(), "write_verilog")
-    return HEADER.format(name=name) + (CASES if "casez" in text else "") + _polished(text, cleared)
+    return HEADER.format(name=prefix + name) + (CASES if "casez" in text else "") + _polished(text, cleared)
 
 
 @contextmanager
@@ -98,11 +100,14 @@ def _without_zeros() -> Iterator[None]:
         rtlil.ModuleEmitter.emit_memory = emit
 
 
-def write_verilog(units: Mapping[str, wiring.Component], folder: Path, *, share: bool = False) -> None:
-    """NAME.v for every unit; a file appears whole or not at all. `share` as of `verilog_text`."""
+def write_verilog(
+    units: Mapping[str, wiring.Component], folder: Path, *, share: bool = False, prefix: str = ""
+) -> None:
+    """NAME.v for every unit, behind the prefix; a file appears whole or not at all. `share` and `prefix` as
+    of `verilog_text`."""
     for name, unit in units.items():
-        text = verilog_text(unit, name, share=share)
-        with replacing(folder / f"{name}.v") as path:
+        text = verilog_text(unit, name, share=share, prefix=prefix)
+        with replacing(folder / f"{prefix}{name}.v") as path:
             path.write_text(text)
 
 
@@ -203,10 +208,10 @@ def _lowest(mask: int) -> int:
     return (mask & -mask).bit_length() - 1
 
 
-def _rename(netlist: Netlist, preferred: dict[str, dict[str, str]]) -> None:
+def _rename(netlist: Netlist, preferred: dict[str, dict[str, str]], prefix: str) -> None:
     """Plain names for modules, wires, instances and memories; some wires, by module, have a preferred one.
-    Wires that Amaranth gave no name keep none: Yosys numbers them."""
-    modules = _distinct({name: name for name in netlist.modules})
+    Those of modules begin with a prefix. Wires that Amaranth gave no name keep none: Yosys numbers them."""
+    modules = _distinct({name: name for name in netlist.modules}, prefix)
     wires: dict[str, dict[str, str]] = {}
     for module in netlist.modules.values():
         wanted = {name: name for name in sorted(module.wires, key=lambda name: not module.wires[name].port)}
@@ -235,8 +240,8 @@ def _renamed(names: dict[str, str], part: Part) -> Part:
     return replace(part, wire=names.get(part.wire, part.wire))
 
 
-def _distinct(names: dict[str, str]) -> dict[str, str]:
-    """A plain name for each, as much like the given one as may be."""
+def _distinct(names: dict[str, str], prefix: str = "") -> dict[str, str]:
+    """A plain name for each, behind a prefix, as much like the given one as may be."""
     taken: set[str] = set()
     chosen = {}
     for key, name in names.items():
@@ -245,7 +250,7 @@ def _distinct(names: dict[str, str]) -> dict[str, str]:
             number += 1
             plain = f"{_plain(name)}_{number}"
         taken.add(plain)
-        chosen[key] = f"\\{plain}"
+        chosen[key] = f"\\{prefix}{plain}"
     return chosen
 
 

