@@ -1,5 +1,6 @@
 """`intarsia verify`: the RTL's units against the reference, in Verilator."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,13 @@ if TYPE_CHECKING:
 WAVES = Path("waves")
 
 
+class Tool(StrEnum):
+    """A simulator of the benches."""
+
+    verilator = "verilator"
+    icarus = "icarus"
+
+
 def verify(
     units: Annotated[
         list[str] | None, typer.Argument(help="Units, or all; default: all.", metavar="[UNIT...|all]")
@@ -25,37 +33,73 @@ def verify(
     machine: Annotated[
         str, typer.Option(help="Whose units: edge, mobile, server or a file.", metavar="PRESET|FILE.toml")
     ] = "edge",
+    rtl: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Your RTL in the place of ours: Verilog or SystemVerilog with the unit's ports; may be"
+            " given again. Its latency may be any.",
+            metavar="FILE.v",
+        ),
+    ] = None,
+    simulator: Annotated[Tool, typer.Option(help="What runs the benches.")] = Tool.verilator,
     waves: Annotated[
-        bool, typer.Option("--waves", help="Keep the waveform of a failing run as waves/UNIT.vcd.")
+        bool,
+        typer.Option(
+            "--waves", help="Keep the waveform of a failing run as waves/UNIT.vcd, with Icarus UNIT.fst."
+        ),
     ] = False,
+    junit: Annotated[
+        Path | None,
+        typer.Option(help="Write the results as JUnit XML, for CI.", metavar="FILE.xml"),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Hold the RTL's units against the integer reference: cocotb benches on Verilator.
+    """Hold the RTL's units, or your own, against the integer reference: cocotb benches.
 
-    Example: intarsia verify shiftmax layernorm --vectors 20000
+    Example: intarsia verify shiftmax --rtl my_shiftmax.v --junit verify.xml
     """
     import os
 
     from emu.machine import Machine
     from hw.units import unit_names
-    from model.files import output_folder
-    from sim.verify import verify_units
+    from model.errors import InputError
+    from model.files import output_file, output_folder, replacing
+    from sim.foreign import foreign_design
+    from sim.icarus import icarus_version
+    from sim.junit import junit_text
+    from sim.verify import Setup, verify_units
 
     description = Machine.load(machine)
     names = unit_names(units or [])
+    if rtl and len(names) != 1:
+        raise InputError(f"--rtl stands in for one unit, not {len(names)}: name it, as in verify shiftmax")
+    if junit:
+        if junit.suffix.lower() != ".xml":
+            raise InputError(f"--junit writes .xml, not {junit}")
+        output_file(junit)
+    if simulator == Tool.icarus:
+        icarus_version()
     folder = output_folder(WAVES) if waves else None
     found: dict[str, Result] = {}
     with progress(json=json) as bar:
         task = bar.add_task("compiling and playing", total=len(names))
-        for result in verify_units(names, description, vectors, seed, folder, os.cpu_count() or 1):
+        design = foreign_design(rtl, names[0], description, simulator.value) if rtl else None
+        setup = Setup(description, vectors, seed, folder, simulator.value, design)
+        for result in verify_units(names, setup, os.cpu_count() or 1):
             found[result.name] = result
             bar.update(task, advance=1, description=f"{result.name} done")
     ordered = [found[name] for name in names]
     ok = all(result.ok for result in ordered)
+    if junit:
+        with replacing(junit) as path:
+            path.write_text(junit_text(ordered, f"intarsia.{description.name}"), encoding="utf-8")
     if json:
-        emit_json({"machine": description.name, "units": [_entry(result) for result in ordered], "ok": ok})
+        report: dict[str, object] = {"machine": description.name, "simulator": simulator.value}
+        if rtl:
+            report["rtl"] = rtl
+        emit_json({**report, "units": [_entry(result) for result in ordered], "ok": ok})
     else:
-        _print(ordered)
+        _print(ordered, foreign=bool(rtl))
     if not ok:
         raise typer.Exit(1)
 
@@ -71,10 +115,13 @@ def _entry(result: "Result") -> dict[str, object]:
         "missed_bins": result.missed,
         "faults": result.faults,
         "waves": result.waves,
+        "seconds": result.seconds,
+        "command_cycles": result.measured[0],
+        "our_command_cycles": result.measured[1],
     }
 
 
-def _print(ordered: "list[Result]") -> None:
+def _print(ordered: "list[Result]", *, foreign: bool) -> None:
     table = Table(box=None, pad_edge=False)
     for column in ("unit", "values", "cycles", "mismatches", "coverage"):
         table.add_column(column, justify="left" if column == "unit" else "right")
@@ -90,3 +137,9 @@ def _print(ordered: "list[Result]") -> None:
             results.print(f"{result.name}: {fault}")
         if result.missed:
             results.print(f"{result.name}: not covered: {', '.join(result.missed)}")
+        if foreign and result.measured[0]:
+            theirs, ours = result.measured
+            results.print(
+                f"{result.name}: commands by themselves take {theirs:,} cycles, ours {ours:,};"
+                " their number is not judged"
+            )

@@ -13,7 +13,7 @@ class Play:
     inputs: dict[str, list[int]]
     output: list[int]
     cycles: int
-    """To be met in a timed phase; 0 is not measured."""
+    """Of a timed phase; 0: none."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,8 @@ class Phase:
 class Job:
     """inputs : names of the input streams;  constants : values of further ports, held all the time;
     patience : cycles without any transfer after which the unit counts as hung;  stop_at : errors after
-    which to stop."""
+    which to stop;  ours : RTL of our own, which takes just the cycles of a play, and in which no path leads
+    from an input to an output without a register."""
 
     inputs: list[str]
     plays: list[Play]
@@ -47,6 +48,7 @@ class Job:
     constants: dict[str, int] = field(default_factory=dict)
     patience: int = 20000
     stop_at: int = 100
+    ours: bool = True
 
 
 @dataclass(frozen=True)
@@ -63,10 +65,13 @@ class Wrong:
 @dataclass
 class Report:
     """cycles : simulated;  beats : compared, by play;  wrong : beats that differ;  errors : sentences about
-    anything else (protocol, timing, a hang, a beat too many);  phase : of the first of these."""
+    anything else (protocol, timing, a hang, a beat too many);  phase : of the first of these;  late : those
+    of them that are about timing;  measured : cycles from command to last result, by play that was timed"""
 
     cycles: int = 0
     phase: int = 0
     beats: dict[int, int] = field(default_factory=dict)
     wrong: list[Wrong] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    late: list[str] = field(default_factory=list)
+    measured: dict[int, int] = field(default_factory=dict)

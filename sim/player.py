@@ -1,28 +1,39 @@
 """The cocotb test: plays jobs on a unit's streams. Runs inside the simulator's process.
 
 Everything happens at the falling edge, where all has settled: a stream moves at the next rising edge
-if `valid` and `ready` are both high. Inputs change only there, and no path leads from them to `ready`,
-`valid` or the output's payload, so what is read at the falling edge is what the rising edge will see.
+if `valid` and `ready` are both high. Inputs change only there, and in RTL of our own no path leads from
+them to `ready`, `valid` or the output's payload, so what is read at the falling edge is what the rising
+edge will see. RTL of others may have such paths: it gets time to settle.
+
+Nothing that it does may end in silence: a bit that is neither 0 nor 1 is an error, and so is a
+cycle that never ends, as in a loop of gates without a delay.
 """
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import pickle
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import cocotb
 from cocotb.clock import Clock
-from cocotb.triggers import FallingEdge
+from cocotb.triggers import FallingEdge, Timer
 
 from sim.job import Job, Phase, Report, Wrong
 
 JOBS = "INTARSIA_JOBS"
 REPORTS = "INTARSIA_REPORTS"
 RESET_CYCLES = 2
+STUCK = ".stuck"
+"""Behind the name of the reports: a file that is not empty if the simulator was stuck."""
+SECONDS = "INTARSIA_SECONDS"
+"""Of real time in which ALIVE cycles must end, in the environment."""
+ALIVE = 500
 
 
 @cocotb.test()
@@ -30,11 +41,28 @@ async def play(dut: Any) -> None:
     jobs: list[Job] = pickle.loads(Path(os.environ[JOBS]).read_bytes())
     Clock(dut.clk, 10, unit="ns").start()
     reports = []
-    for job in jobs:
-        player = Player(dut, job)
-        await player.run()
-        reports.append(player.report)
+    with _guard() as alive:
+        for job in jobs:
+            player = Player(dut, job, alive)
+            await player.run()
+            reports.append(player.report)
     Path(os.environ[REPORTS]).write_bytes(pickle.dumps(reports))
+
+
+@contextmanager
+def _guard() -> Iterator[Callable[[], None]]:
+    """Ends the process unless what it gives is called again and again. Where it was not, the file STUCK
+    is not empty. No thread of Python's could do it: the simulator does not let it run."""
+    with open(os.environ[REPORTS] + STUCK, "w") as file:
+
+        def alive() -> None:
+            faulthandler.dump_traceback_later(float(os.environ[SECONDS]), exit=True, file=file)
+
+        alive()
+        try:
+            yield alive
+        finally:
+            faulthandler.cancel_dump_traceback_later()
 
 
 class _EnoughError(Exception):
@@ -66,18 +94,15 @@ class _Source:
         self.valid.value = 1
         self.offered = True
 
-    def taken(self) -> bool:
-        """Whether the beat offered now moves at the next rising edge."""
-        if not (self.offered and int(self.ready.value)):
-            return False
+    def take(self) -> None:
+        """The beat offered now moves at the next rising edge."""
         self.left -= 1
         self.offered = False
-        return True
 
 
 class Player:
-    def __init__(self, dut: Any, job: Job) -> None:
-        self.dut, self.job = dut, job
+    def __init__(self, dut: Any, job: Job, alive: Callable[[], None]) -> None:
+        self.dut, self.job, self.alive = dut, job, alive
         self.random = random.Random(job.seed)
         self.sources = [_Source(dut, name) for name in job.inputs]
         self.report = Report()
@@ -89,6 +114,7 @@ class Player:
             getattr(self.dut, name).value = value
         for source in self.sources:
             source.load([])
+            source.payload.value = 0
         await self.reset()
         try:
             for index, phase in enumerate(self.job.phases):
@@ -123,6 +149,19 @@ class Player:
         if len(self.report.errors) + len(self.report.wrong) >= self.job.stop_at:
             raise _EnoughError
 
+    async def settle(self) -> None:
+        """Until all has followed that follows from the inputs without the clock."""
+        if not self.job.ours:
+            await Timer(1, "ns")
+
+    def read(self, signal: Any, name: str) -> int | None:
+        """An output of the unit; None where a bit of it is unknown, which is an error."""
+        try:
+            return int(signal.value)
+        except ValueError:
+            self.error(f"{name} has unknown bits (x or z)")
+            return None
+
     async def stream(self, phase: Phase) -> None:
         """Plays of one phase, until all results are there or the reset."""
         plays = [self.job.plays[k] for k in phase.plays]
@@ -136,6 +175,8 @@ class Player:
             await FallingEdge(dut.clk)
             report.cycles += 1
             now = report.cycles
+            if now % ALIVE == 0:
+                self.alive()
             if phase.reset_after is not None and now - began > phase.reset_after:
                 await self.reset()
                 await self.quiet()
@@ -145,17 +186,22 @@ class Player:
                     source.offer()
                 elif not source.offered:
                     source.valid.value = 0
-            valid = int(dut.o__valid.value)
-            ready = (phase.take >= 1 or chance() < phase.take) and (valid or not phase.waits)
+            await self.settle()
+            valid = self.read(dut.o__valid, "o__valid")
+            ready = (phase.take >= 1 or chance() < phase.take) and bool(valid or not phase.waits)
             dut.o__ready.value = int(ready)
+            await self.settle()
+            if not self.job.ours:
+                valid = self.read(dut.o__valid, "o__valid")
             for source in self.sources:
-                if source.taken():
+                if source.offered and self.read(source.ready, f"{source.name}__ready"):
+                    source.take()
                     last_move = now
                     if source.name == "command":
                         accepted = now
             if valid:
-                beat = int(dut.o__payload.value)
-                if held is not None and beat != held:
+                beat = self.read(dut.o__payload, "o__payload")
+                if None not in (held, beat) and beat != held:
                     self.error("the payload of o changed while it waited")
                 held = beat
                 if ready:
@@ -164,7 +210,7 @@ class Player:
                     else:
                         k, n, wanted = expected[got]
                         report.beats[k] = report.beats.get(k, 0) + 1
-                        if beat != wanted:
+                        if beat is not None and beat != wanted:
                             report.wrong.append(Wrong(self.phase, k, n, beat, now))
                             self.stop_if_enough()
                         got += 1
@@ -178,9 +224,17 @@ class Player:
                 )
                 raise _EnoughError
         await self.quiet()
-        if phase.timed and plays[0].cycles and done - accepted != plays[0].cycles:
-            self.error(f"{plays[0].name}: {done - accepted} cycles from its command to its last result, "
-                       f"not {plays[0].cycles}")  # fmt: skip
+        if phase.timed and plays[0].cycles:
+            self.measure(phase.plays[0], done - accepted)
+
+    def measure(self, number: int, cycles: int) -> None:
+        """A play that was timed took so many cycles from its command to its last result."""
+        self.report.measured[number] = cycles
+        play = self.job.plays[number]
+        if self.job.ours and cycles != play.cycles:
+            text = f"{play.name}: {cycles} cycles from its command to its last result, not {play.cycles}"
+            self.report.late.append(f"{text} (cycle {self.report.cycles})")
+            self.error(text)
 
     async def quiet(self) -> None:
         """Whatever leaves now, leaves without a cause."""
@@ -189,5 +243,6 @@ class Player:
             await self.cycles(1)
             for source in self.sources:
                 source.withdraw()  # not before: a last beat may just have moved
-            if int(self.dut.o__valid.value):
+            await self.settle()
+            if self.read(self.dut.o__valid, "o__valid"):
                 self.error("a beat left that nothing had asked for")

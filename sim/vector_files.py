@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from hw.stream import Core
 from model.files import replacing
 from sim.payload import Payload
 from sim.plan import Plan
+from sim.ports import stream_payloads
 from sim.transaction import Beats, Bench, Ints, Transaction
 from sim.vector_bench import example_bench
 from sim.vector_manifest import About, array_name, manifest_text, narrowest
@@ -41,7 +41,7 @@ def write_files(bench: Bench, about: About, folder: Path, *, vectors: int, seed:
     manifest takes its name last: where it is, all that it names is there.
     """
     plan = Plan(bench, vectors, seed, exhaustive=False)
-    payloads = _payloads(plan.core)
+    payloads = stream_payloads(plan.core)
     beats = {s: [_count(_of(t, s)) for t in plan.transactions] for s in payloads}
     totals = {s: sum(counts) for s, counts in beats.items()}
     name = about.unit
@@ -74,11 +74,6 @@ def hex_lines(payload: Payload, beats: Beats) -> Iterator[str]:
     digits = -(-payload.bits // 4)
     for value in payload.pack(beats):
         yield f"{value:0{digits}x}\n"
-
-
-def _payloads(core: Core) -> dict[str, Payload]:
-    shapes = {"command": core.command_shape, **core.input_shapes, "o": core.result_shape}
-    return {stream: Payload.of(shape) for stream, shape in shapes.items()}
 
 
 def _of(transaction: Transaction, stream: str) -> Beats:

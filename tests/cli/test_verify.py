@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 from cli.main import main
-from sim.verify import Result
+from sim.design import Design
+from sim.verify import Check, Result
 
-GOOD = Result("argmax", 500, 900, 0, 4, (), ())
-BAD = Result("expand", 600, 800, 2, 4, ("factor 1",), ("tie: beat 3, lane 0 is 1, not 2 (cycle 9)",))
+FAULT = "tie: beat 3, lane 0 is 1, not 2 (cycle 9)"
+GOOD = Result("argmax", 500, 900, 0, 4, (), (), checks=(Check("values"),), measured=(70, 60))
+BAD = Result("expand", 600, 800, 2, 4, ("factor 1",), (FAULT,), checks=(Check("values", 2, (FAULT,)),))
 
 
 @pytest.fixture
@@ -19,8 +22,8 @@ def played(monkeypatch):
     """Results without a simulator, the last unit first; returns what was asked for."""
     asked = []
 
-    def verify_units(names, machine, vectors, seed, waves, workers):
-        asked.append((names, machine.name, vectors, seed, waves))
+    def verify_units(names, setup, workers):
+        asked.append((names, setup.machine.name, setup.vectors, setup.seed, setup.waves))
         yield from (result for result in (BAD, GOOD) if result.name in names)
 
     monkeypatch.setattr("sim.verify.verify_units", verify_units)
@@ -69,6 +72,11 @@ def test_waves_go_to_their_folder(capsys, played, tmp_path, monkeypatch):
         (("argmax", "--machine", "laptop"), "neither a preset"),
         (("--vectors", "0"), "'--vectors'"),
         (("--seed", "-1"), "'--seed'"),
+        (("--rtl", "a.v"), "--rtl stands in for one unit, not 13: name it"),
+        (("argmax", "--rtl", "none.v"), "none.v does not exist"),
+        (("argmax", "--rtl", "pyproject.toml"), "--rtl takes files .v and .sv, not pyproject.toml"),
+        (("argmax", "--junit", "a.txt"), "--junit writes .xml, not a.txt"),
+        (("argmax", "--simulator", "questa"), "'questa' is not one of"),
     ],
 )
 def test_refusals(capsys, played, arguments, message):
@@ -88,3 +96,34 @@ def test_a_unit_in_the_simulator(capsys):
     assert report["ok"] is True
     assert (unit["mismatches"], unit["coverage"], unit["faults"]) == (0, 1, [])
     assert unit["vectors"] > 100
+
+
+def test_junit(capsys, played, tmp_path):
+    path = tmp_path / "new" / "verify.xml"
+    assert main(["verify", "argmax", "expand", "--junit", str(path)]) == 1
+    root = ElementTree.fromstring(path.read_text())
+    assert {key: root.get(key) for key in ("name", "tests", "failures")} == {
+        "name": "intarsia.edge", "tests": "2", "failures": "1",
+    }  # fmt: skip
+    assert root.find(".//failure").get("message") == FAULT
+
+
+def test_rtl_of_others(capsys, played, monkeypatch, tmp_path):
+    (tmp_path / "mine.v").write_text("")
+    asked = []
+
+    def foreign_design(*arguments):
+        asked.append(arguments)
+        return Design("text", "argmax_bench", ours=False)
+
+    monkeypatch.setattr("sim.foreign.foreign_design", foreign_design)
+    arguments = ["verify", "argmax", "--rtl", str(tmp_path / "mine.v"), "--rtl", "more.sv"]
+    assert main(arguments) == 0
+    assert "argmax: commands by themselves take 70 cycles, ours 60" in capsys.readouterr().out
+    ((files, name, machine, tool),) = asked
+    assert (files, name) == ([tmp_path / "mine.v", Path("more.sv")], "argmax")
+    assert (machine.name, tool) == ("edge", "verilator")
+    assert main([*arguments, "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["rtl"] == [str(tmp_path / "mine.v"), "more.sv"]
+    assert (report["units"][0]["command_cycles"], report["units"][0]["our_command_cycles"]) == (70, 60)
