@@ -10,6 +10,7 @@ from cli.output import Json, console, emit_json, progress, results
 
 if TYPE_CHECKING:
     from sim.rtl.network import Inference
+    from sim.rtl.waves import Waves
 
 
 def rtl_run(
@@ -32,12 +33,28 @@ def rtl_run(
         str, typer.Option(help="edge, mobile, server or a file.", metavar="PRESET|FILE.toml")
     ] = "mobile",
     out: Annotated[Path, typer.Option(help="Folder for mask and overlay.")] = Path("segmented"),
+    waves: Annotated[
+        Path | None,
+        typer.Option(help="All signals of some cycles of the RTL, .fst or .vcd.", metavar="FILE.fst"),
+    ] = None,
+    waves_from: Annotated[
+        int | None, typer.Option(help="First cycle of the waves, as trace and report count.", min=0)
+    ] = None,
+    waves_to: Annotated[int | None, typer.Option(help="Last cycle of the waves.", min=0)] = None,
+    waves_at: Annotated[
+        str | None,
+        typer.Option(
+            help="Waves of an instruction and 16 cycles around it; SEGMENT is a name or number, INDEX"
+            " counts waits.",
+            metavar="UNIT:SEGMENT:ITERATION:INDEX",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Run a whole inference in the RTL: every tensor and every cycle against the emulator.
 
     With a model, mask and overlay are made of the RTL's own labels. The first run on a machine compiles
-    its simulator, which takes minutes.
+    its simulator, which takes minutes; the first one with --waves compiles another.
 
     Example: intarsia rtl-run --image street.jpg --machine mobile
     """
@@ -50,6 +67,7 @@ def rtl_run(
     from sim.runner import SimulatorError
 
     description = Machine.load(machine)
+    shown = _waves(waves, waves_from, waves_to, waves_at)
     files: dict[str, Path] = {}
     if size is None:
         if dataset is not None:
@@ -74,19 +92,40 @@ def rtl_run(
             show("making random weights")
             graph, window = random_network(size, dataset or "ade20k")
         try:
-            found = compare_network(graph, description, window, on_progress=show)
+            found = compare_network(graph, description, window, waves=shown, on_progress=show)
         except SimulatorError as error:
             console.print(f"intarsia: {error}")
             raise typer.Exit(1) from None
     if files:
         _write(found, window, graph.config, files)
     report = {"size": size, "machine": description.name, **_report(found), **files}
+    if found.comparison.waves:
+        report |= {"waves": waves, "waves_cycles": found.comparison.waves}
     if json:
         emit_json(report)
     else:
         _print(report)
     if not found.ok:
         raise typer.Exit(1)
+
+
+def _waves(path: Path | None, first: int | None, last: int | None, at: str | None) -> "Waves | None":
+    """What the four options ask for."""
+    from model.errors import InputError
+    from model.files import output_file
+    from sim.rtl.waves import Waves
+
+    given = (first is not None, last is not None, at is not None)
+    if path is None:
+        if any(given):
+            raise InputError("--waves-from, --waves-to and --waves-at say of which cycles --waves FILE is")
+        return None
+    if given not in ((True, True, False), (False, False, True)):
+        raise InputError("--waves wants its cycles: --waves-from and --waves-to, or --waves-at")
+    found = Waves(path, first or 0, last or 0, at or "")
+    found.check()
+    output_file(path)
+    return found
 
 
 def _default_picture() -> Path:
@@ -142,6 +181,9 @@ def _print(report: dict[str, Any]) -> None:
     results.print(table)
     for problem in report["problems"]:
         results.print(f"wrong: {problem}")
+    if "waves" in report:
+        first, last = report["waves_cycles"]
+        results.print(f"waves: {report['waves']}, cycles {first:,} to {last:,}, 10 ns each")
     for kind in ("mask", "overlay"):
         if kind in report:
             results.print(f"{kind}: {report[kind]}")

@@ -26,25 +26,28 @@ OPTIONS = (
     "--x-initial", "fast", "--no-timing", "--no-assert", "-Wno-fatal", "--output-split", "15000",
     "-CFLAGS", "-std=c++20",
 )  # fmt: skip
+TRACING = {"": (), ".vcd": ("--trace-vcd",), ".fst": ("--trace-fst",)}
 MAKE = ("OPT_FAST=-O3 -march=native", "OPT_SLOW=-O0", "OPT_GLOBAL=-O2", "CFG_CXXFLAGS_PCH_I=-include")
 """The wheel's makefile lacks the last, the flag for the precompiled header."""
 
 
-def compile_accelerator(verilog: str) -> Path:
-    """The simulator of this Verilog, an executable that `sim.rtl.play` runs; made if it is not there.
+def compile_accelerator(verilog: str, waves: str = "") -> Path:
+    """The simulator of this Verilog, an executable that `sim.rtl.play` runs; made if it is not there. With
+    `waves`, .vcd or .fst, it is another one, which writes files that end so.
 
     Of two processes that want the same, one waits for the other. Raises SimulatorError if Verilator or
     the C++ compiler fails.
     """
     sources = [path.read_text() for path in sorted(BENCH.iterdir())]
-    key = digest(verilog, *sources, *OPTIONS, *MAKE, version("verilator"), _processor())
+    options = (*OPTIONS, *TRACING[waves])
+    key = digest(verilog, *sources, *options, *MAKE, version("verilator"), _processor())
     target = cache_folder() / "verilator" / f"{TOP}-{key}"
     target.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{target}.lock"):
         if not target.exists():
             work = Path(tempfile.mkdtemp(prefix=f"{TOP}-", dir=target.parent))
             try:
-                _compile(verilog, work)
+                _compile(verilog, work, options)
                 (work / TOP).replace(target)
             finally:
                 shutil.rmtree(work, ignore_errors=True)
@@ -58,12 +61,12 @@ def _processor() -> str:
     return " ".join(sorted({line for line in lines if line.startswith(("model name", "flags"))}))
 
 
-def _compile(verilog: str, work: Path) -> None:
+def _compile(verilog: str, work: Path, options: tuple[str, ...]) -> None:
     (work / f"{TOP}.v").write_text(verilog)
     shown = f'public_flat_rd -module "{SCRATCHPAD_MODULE}" -var "{SCRATCHPAD_ARRAY}"'
     (work / "scratchpad.vlt").write_text(f"`verilator_config\n{shown}\n")
     root = Path(verilator.__file__).parent
-    _run([root / "bin" / "verilator_bin", *OPTIONS, "scratchpad.vlt", f"{TOP}.v", BENCH / "main.cpp"], work)
+    _run([root / "bin" / "verilator_bin", *options, "scratchpad.vlt", f"{TOP}.v", BENCH / "main.cpp"], work)
     _run(["make", f"-j{os.cpu_count() or 1}", "-f", f"V{TOP}.mk", *MAKE], work)
 
 

@@ -18,6 +18,7 @@ from model.integer.graph import Graph, QuantizeOptions
 from model.quantize.ptq import quantize
 from model.segmenter import Segmenter, SegmenterConfig
 from sim.rtl.run import Comparison, OnProgress, compare_program
+from sim.rtl.waves import Waves
 
 SEED = 0
 
@@ -41,13 +42,17 @@ def compare_network(
     machine: Machine,
     window: NDArray[np.uint8],
     *,
+    waves: Waves | None = None,
     on_progress: OnProgress = lambda what, done, total: None,
 ) -> Inference:
-    """Segments a picture of the network's window, uint8 [H, W, 3]; raises as `compare_program`."""
+    """Segments a picture of the network's window, uint8 [H, W, 3]; `waves` are
+    kept of the RTL; raises as `compare_program`."""
     on_progress("running the integer executor", 0, None)
     program = compile_graph(graph, machine)
     reference = Executor(graph).run(window)
-    found = compare_program(program, memory_image(graph, program, window), on_progress=on_progress)
+    found = compare_program(
+        program, memory_image(graph, program, window), waves=waves, on_progress=on_progress
+    )
     return Inference(found, labels_of(graph, program, found.dram), reference)
 
 

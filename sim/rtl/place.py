@@ -38,3 +38,15 @@ def place_of(program: Program, unit: Unit, number: int) -> Place:
             return Place(program, index, unit, iteration, real[place])
         number -= len(real) * segment.repeat
     raise IndexError(f"{unit.name} has no such instruction")
+
+
+def number_of(place: Place) -> int:
+    """The number among all instructions, waits left out, that the unit completes: `place_of` backwards."""
+    queues = [segment.queues[place.unit] for segment in place.program.segments]
+    real = [sum(not isinstance(op, Wait) for op in queue) for queue in queues]
+    before = sum(
+        count * segment.repeat
+        for count, segment in zip(real, place.program.segments[: place.segment], strict=False)
+    )
+    inside = sum(not isinstance(op, Wait) for op in queues[place.segment][: place.index])
+    return before + place.iteration * real[place.segment] + inside

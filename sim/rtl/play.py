@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from emu.isa import Unit
 from emu.timing import Cycles
+from model.files import replacing
 from sim.rtl.compile import SCRATCHPAD_ARRAY, SCRATCHPAD_SCOPE
 from sim.rtl.job import READS, Job
 from sim.rtl.probes import RECORD
@@ -51,12 +53,14 @@ def play(
     *,
     latency: int,
     limit: int,
+    waves: tuple[Path, int, int] | None = None,
     on_cycle: Callable[[int], None] = lambda cycle: None,
 ) -> Played:
     """Runs a job on memory contents, its instructions behind them; `probes` as `sim.rtl.probes` makes them.
 
-    The run is given up after `limit` cycles. `on_cycle` is called now and then. Raises SimulatorError if
-    the simulator fails, KeyboardInterrupt if it was interrupted.
+    The run is given up after `limit` cycles. `waves` are a file, .vcd or .fst as the simulator was compiled
+    for, and the first and last cycle of it; the file is not there if these were not reached. `on_cycle` is
+    called now and then. Raises SimulatorError if the simulator fails, KeyboardInterrupt if interrupted.
     """
     with tempfile.TemporaryDirectory(prefix="intarsia-") as name:
         folder = Path(name)
@@ -76,9 +80,14 @@ def play(
             SCRATCHPAD_SCOPE,
             SCRATCHPAD_ARRAY,
         ]
+        if waves:
+            command += ["waves", *map(str, waves[1:])]
         printed = _printed(command, folder / "log", on_cycle)
         found = np.fromfile(folder / "probes", RECORD)
         starts, ends = _trace(folder / "trace")
+        if waves and (folder / "waves").exists():
+            with replacing(waves[0]) as path:
+                shutil.move(folder / "waves", path)
         (cycles,), (nanoseconds,) = printed["cycles"], printed["nanoseconds"]
         left = np.fromfile(folder / "dram", np.uint8)
         if left[job.code_at :].tobytes() != job.code:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from sim.rtl.job import BUSY, CYCLES_LOW, Job, job
 from sim.rtl.place import Place
 from sim.rtl.play import Played, play
 from sim.rtl.probes import Expected, count_values, count_wrong, expected
+from sim.rtl.waves import Waves
 
 WATCHDOG = 1 << 24
 
@@ -34,7 +35,7 @@ class Comparison:
     compared_values: of every tensor when it is complete, and of what the program leaves in DRAM;
     mismatched_values: of these, and bytes that are wrong elsewhere in DRAM. problems: in words, what is
     wrong; none if all is well. busy: per unit cycles in instructions, in the RTL and in the emulator.
-    dram: its contents at the end.
+    dram: its contents at the end. waves: the first and last cycle of which they were kept, if asked for.
     """
 
     rtl_cycles: int
@@ -47,6 +48,7 @@ class Comparison:
     dram: NDArray[np.uint8]
     wall_seconds: float
     compile_seconds: float
+    waves: tuple[int, int] | None = None
 
     @property
     def ok(self) -> bool:
@@ -60,9 +62,13 @@ class Comparison:
 
 
 def compare_program(
-    program: Program, dram: NDArray[np.uint8], *, on_progress: OnProgress = lambda what, done, total: None
+    program: Program,
+    dram: NDArray[np.uint8],
+    *,
+    waves: Waves | None = None,
+    on_progress: OnProgress = lambda what, done, total: None,
 ) -> Comparison:
-    """Runs a program from the DRAM contents `dram` in both.
+    """Runs a program from the DRAM contents `dram` in both; `waves` are kept of the RTL.
 
     Raises InputError for a program that the machine cannot hold or the emulator refuses, SimulatorError
     if the simulator cannot be built or fails.
@@ -70,11 +76,14 @@ def compare_program(
     depth = program_depth(program)
     work = job(program, depth, len(dram))
     timeline = simulate_program(program)
+    window = waves.cycles(program, timeline) if waves else None
     on_progress("emulating", 0, None)
     wanted = expected(program, dram)
     on_progress("compiling the RTL, once for a machine", 0, None)
     began = time.perf_counter()
-    simulator = compile_accelerator(accelerator_verilog(program.machine, depth))
+    simulator = compile_accelerator(
+        accelerator_verilog(program.machine, depth), waves.path.suffix.lower() if waves else ""
+    )
     compile_seconds = time.perf_counter() - began
     on_progress("running the RTL", 0, timeline.cycles)
     played = play(
@@ -84,9 +93,14 @@ def compare_program(
         wanted.records,
         latency=program.machine.memory_latency,
         limit=timeline.cycles + 2 * WATCHDOG,
+        waves=(waves.path, *window) if waves and window else None,
         on_cycle=lambda cycle: on_progress("running the RTL", min(cycle, timeline.cycles), timeline.cycles),
     )
-    return _compared(program, dram, work, timeline, wanted, played, compile_seconds)
+    found = _compared(program, dram, work, timeline, wanted, played, compile_seconds)
+    if window and played.cycles <= window[0]:
+        gone = f"the RTL ended in cycle {played.cycles}, before the waves begin in {window[0]}"
+        return replace(found, problems=(*found.problems, gone))
+    return replace(found, waves=window)
 
 
 def _compared(

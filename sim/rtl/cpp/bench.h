@@ -12,11 +12,12 @@
 #include "memory.h"
 #include "probes.h"
 #include "trace.h"
+#include "waves.h"
 
 class Bench {
   public:
-    Bench(Vaccelerator& top, Memory& memory, Trace& trace, Probes& probes)
-        : top_(top), memory_(memory), trace_(trace), probes_(probes) {
+    Bench(Vaccelerator& top, Memory& memory, Trace& trace, Probes& probes, Waves& waves)
+        : top_(top), memory_(memory), trace_(trace), probes_(probes), waves_(waves) {
         top_.rst = 1;
         idle(kReset);
         top_.rst = 0;
@@ -76,11 +77,15 @@ class Bench {
         top_.eval();
         probes_.check(cycle_);
         running_ = top_.running;
-        if (running_) watch();
+        if (running_) {
+            waves_.show(Waves::kCycle * cycles_ + Waves::kSettled);
+            watch();
+        }
         memory_.sample(top_, cycle_);
         control_.sample(top_);
         top_.clk = 1;
         top_.eval();
+        if (running_) waves_.show(Waves::kCycle * cycles_);
         ++cycle_;
     }
 
@@ -99,6 +104,7 @@ class Bench {
     Memory& memory_;
     Trace& trace_;
     Probes& probes_;
+    Waves& waves_;
     Control control_;
     uint64_t cycle_ = 0, cycles_ = 0;  // since the reset; in which the machine ran
     bool running_ = false;

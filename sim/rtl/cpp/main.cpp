@@ -1,9 +1,10 @@
 // One run of the accelerator; sim/rtl/play.py writes its files and reads what it prints.
 //
-//     simulator FOLDER LATENCY LIMIT SCOPE NAME
+//     simulator FOLDER LATENCY LIMIT SCOPE NAME [WAVES FIRST LAST]
 //
 // LATENCY is the memory's, LIMIT the cycles after which a run is given up, SCOPE and NAME those of the
-// scratchpad's array in the model. Files in FOLDER:
+// scratchpad's array in the model. The signals of the cycles FIRST..LAST go to the file WAVES, if the
+// simulator was built for that. Files in FOLDER:
 //
 //     job         32-bit words: number of writes, number of reads; address and data of every write;
 //                 address of every read. The last write starts the machine, reads follow its end.
@@ -30,6 +31,7 @@
 #include "bench.h"
 #include "verilated_sym_props.h"
 #include "verilated_syms.h"
+#include "waves.h"
 
 namespace {
 
@@ -69,8 +71,8 @@ const uint8_t* array(const char* scope, const char* name) {
 }  // namespace
 
 int main(int count, char** arguments) {
-    if (count != 6) {
-        std::fprintf(stderr, "usage: %s FOLDER LATENCY LIMIT SCOPE NAME\n", arguments[0]);
+    if (count != 6 && count != 9) {
+        std::fprintf(stderr, "usage: %s FOLDER LATENCY LIMIT SCOPE NAME [WAVES FIRST LAST]\n", arguments[0]);
         return 2;
     }
     if (chdir(arguments[1]) != 0) fail(arguments[1]);
@@ -88,7 +90,9 @@ int main(int count, char** arguments) {
     Memory memory(dram.data(), dram.size(), latency);
     Trace trace;
     Probes probes(array(arguments[4], arguments[5]), probe_list.data(), probe_list.size(), "differences");
-    Bench bench(top, memory, trace, probes);
+    const auto cycle = [&](int k) { return count == 9 ? std::strtoull(arguments[k], nullptr, 10) : 0; };
+    Waves waves(top, count == 9 ? arguments[6] : nullptr, cycle(7), cycle(8));
+    Bench bench(top, memory, trace, probes, waves);
     bench.access({writes, start}, {});
     const auto begin = std::chrono::steady_clock::now();
     const uint64_t cycles = bench.run(*start, limit, interrupted);
