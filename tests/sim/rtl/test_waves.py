@@ -82,8 +82,8 @@ def test_headers_that_are_missing_are_named(monkeypatch):
     Waves(Path("a.FST"), 1, 3).check()
 
 
-def values(path: Path, name: str) -> dict[int, int]:
-    """Of a port of the accelerator, by time in ns."""
+def values(path: Path, name: str, scope: str = "accelerator") -> dict[int, int]:
+    """Of a signal of an instance, by time in ns."""
     found: dict[int, int] = {}
     scopes: list[str] = []
     wanted, time = "", 0
@@ -95,9 +95,7 @@ def values(path: Path, name: str) -> dict[int, int]:
                 scopes.append(token.scope.ident)
             elif token.kind is TokenKind.UPSCOPE:
                 scopes.pop()
-            elif (
-                token.kind is TokenKind.VAR and scopes[-1] == "accelerator" and token.var.reference == name
-            ):
+            elif token.kind is TokenKind.VAR and scopes[-1] == scope and token.var.reference == name:
                 wanted = token.var.id_code
             elif token.kind is TokenKind.CHANGE_TIME:
                 time = token.time_change
@@ -146,6 +144,8 @@ def test_the_waves_show_what_the_rtl_did(tmp_path, suffix):
         10 * c + 5 for c in range(first, last + 1)
     ]
     assert path.stat().st_size < 5_000_000
+    counter = values(path, "cycles", "control")
+    assert [at(counter, 10 * c + 5) for c in range(first, last + 1)] == [*range(first, last + 1)]
     starts = values(path, "trace_start")
     for unit in LINE.units:
         seen = [c for c in range(first, last + 1) if at(starts, 10 * c + 5) >> unit.unit & 1]
