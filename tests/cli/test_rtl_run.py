@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -24,8 +25,10 @@ def played(monkeypatch):
     """Inferences without a simulator; returns a function that says how they end."""
     ending = [GOOD]
 
-    def compare_network(graph, machine, window, *, on_progress):
+    def compare_network(graph, machine, window, *, waves, on_progress):
         on_progress("running the RTL", 1, 2)
+        if waves:
+            ending[0] = replace(ending[0], waves=(waves.first, waves.last))
         labels = np.zeros(graph.config.image, np.uint8)
         labels[:, ::2] = 3
         return Inference(ending[0], labels, labels)
@@ -58,6 +61,26 @@ def test_json_has_the_public_keys_and_pictures_are_written(capsys, played, files
     assert (mask[:, ::2] == 3).all()
     height, width, _ = read_image(report["overlay"]).shape
     assert height > 60 and width >= 80  # with its legend
+
+
+def test_waves_and_their_cycles_are_said(capsys, played, files, tmp_path):
+    path = str(tmp_path / "w.vcd")
+    options = (
+        *files,
+        "--out",
+        str(tmp_path),
+        "--waves",
+        path,
+        "--waves-from",
+        "1000",
+        "--waves-to",
+        "1200",
+    )
+    assert main(["rtl-run", *options]) == 0
+    assert f"waves: {path}, cycles 1,000 to 1,200, 10 ns each" in capsys.readouterr().out
+    assert main(["rtl-run", *options, "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["waves"], report["waves_cycles"]) == (path, [1000, 1200])
 
 
 def test_a_mismatch_is_1(capsys, played, files, tmp_path):
@@ -96,6 +119,11 @@ def test_a_simulator_that_fails_is_said(capsys, played, files, tmp_path, monkeyp
         (("--image", "none.png"), "none.png does not exist"),
         (("--model", "none.intarsia"), "none.intarsia does not exist"),
         (("--machine", "laptop"), "neither a preset"),
+        (("--waves", "a.vcd"), "--waves wants its cycles: --waves-from and --waves-to, or --waves-at"),
+        (("--waves", "a.vcd", "--waves-to", "5"), "--waves wants its cycles"),
+        (("--waves", "a.vcd", "--waves-to", "5", "--waves-from", "7"), "waves end in cycle 5, before they"),
+        (("--waves", "a.txt", "--waves-at", "load:0:0:0"), ".fst"),
+        (("--waves-at", "load:0:0:0"), "say of which cycles --waves FILE is"),
     ],
 )
 def test_refusals(capsys, played, arguments, message, tmp_path):
