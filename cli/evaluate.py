@@ -30,16 +30,15 @@ def evaluate(
     from model.data.dataset import open_dataset
     from model.evaluate import evaluate as run
     from model.files import output_file
-    from model.plots import check_name, confusion_matrix
+    from model.kinds import CHART
+    from model.plots import confusion_matrix
     from model.predict import DEFAULT_ARTIFACT, load_predictor
 
     if confusion:
-        check_name(confusion)
+        output_file(confusion, CHART)
     predictor = load_predictor(model or DEFAULT_ARTIFACT)
     window = predictor.config.image if dataset == "scenes" else None
     examples = open_dataset(dataset, data, "val", window=window, count=images)
-    if confusion:
-        output_file(confusion)
     with progress(json=json) as bar:
         task = bar.add_task("evaluating", total=len(examples))
         for result in run(predictor, examples):

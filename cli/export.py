@@ -24,10 +24,11 @@ def export(
     from model.files import output_file
     from model.integer.artifact import load_artifact
     from model.integer.executor import Executor
+    from model.kinds import ONNX
     from model.predict import DEFAULT_ARTIFACT
 
+    output_file(onnx, ONNX)
     graph = load_artifact(model or DEFAULT_ARTIFACT)
-    output_file(onnx)
     export_onnx(graph, onnx)
     picture = generate(0, graph.config.image).image
     wrong = int((run_onnx(onnx, picture) != Executor(graph).run(picture)).sum())

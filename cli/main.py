@@ -9,22 +9,24 @@ body. What users did wrong it raises as `InputError`.
 
 from __future__ import annotations
 
-import io
 import sys
 from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
 from cli import __version__
+from cli.command import Command
+from cli.disassemble import disassemble
 from cli.evaluate import evaluate
 from cli.export import export
-from cli.output import console
+from cli.interrupt import interrupts
+from cli.output import console, emit_lines
 from cli.quantize import quantize
 from cli.rtl_run import rtl_run
 from cli.run import run
 from cli.simulate import simulate
+from cli.streams import checked_streams
 from cli.traffic import traffic
 from cli.train import train
 from cli.vectors import vectors
@@ -33,7 +35,8 @@ from cli.verilog import verilog
 from model.errors import InputError
 
 COMMANDS: tuple[Callable[..., None], ...] = (
-    run, quantize, simulate, traffic, verify, rtl_run, vectors, verilog, train, evaluate, export,
+    run, quantize, simulate, traffic, disassemble, verify, rtl_run, vectors, verilog, train, evaluate,
+    export,
 )  # fmt: skip
 """The commands in the order of `intarsia --help`; `rtl_run` becomes `rtl-run`."""
 
@@ -42,12 +45,12 @@ INTERRUPTED = 130
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 for command in COMMANDS:
-    app.command()(command)
+    app.command(cls=Command)(command)
 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"intarsia {__version__}")
+        emit_lines([f"intarsia {__version__}"])
         raise typer.Exit
 
 
@@ -64,12 +67,9 @@ def _options(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line on `arguments` (default: the process's own) and return the exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # A terminal may not know every character of a file name.
-            stream.reconfigure(errors="backslashreplace")
     try:
-        code = app(arguments or ["--help"], prog_name="intarsia", standalone_mode=False)
+        with checked_streams(), interrupts():
+            code = app(arguments or ["--help"], prog_name="intarsia", standalone_mode=False)
     except InputError as error:
         return _fail(str(error), BAD_INPUT)
     except typer.TyperException as error:
@@ -85,7 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _fail(message: str, code: int) -> int:
     sentence = " ".join(message.split())
-    console.print(Text(f"intarsia: {sentence}"), soft_wrap=True)
+    with checked_streams(results=False):
+        console.print(f"intarsia: {sentence}", soft_wrap=True)
     return code
 
 

@@ -42,18 +42,18 @@ def quantize(
     """
     from model.data.calibration import calibration_images
     from model.files import output_file
-    from model.integer.artifact import check_name, save_artifact
+    from model.integer.artifact import save_artifact
     from model.integer.graph import QuantizeOptions
+    from model.kinds import ARTIFACT
     from model.predict import DEFAULT_CHECKPOINT
     from model.quantize.ptq import calibrate as observe
     from model.segmenter.checkpoint import load_checkpoint
 
-    check_name(out)
+    output_file(out, ARTIFACT)
     options = QuantizeOptions(gelu, softmax_bits, multiplier_bits, reciprocal_bits)
     window = parse_size(image)
     segmenter = load_checkpoint(checkpoint or DEFAULT_CHECKPOINT, size=size, dataset=dataset, image=window)
     pictures = calibration_images(segmenter.config, calibrate, images)
-    output_file(out)
     with progress(json=json) as bar:
         seen = bar.track(pictures, description="calibrating")
         graph = observe(segmenter, seen, options).graph()

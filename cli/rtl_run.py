@@ -62,6 +62,7 @@ def rtl_run(
     from model.data.images import read_image
     from model.errors import InputError
     from model.files import output_file
+    from model.kinds import PNG
     from model.predict import DEFAULT_ARTIFACT, load_integer
     from sim.rtl.network import compare_network, middle_window, random_network
     from sim.runner import SimulatorError
@@ -79,7 +80,7 @@ def rtl_run(
         for file in files.values():
             if file.resolve() == path.resolve():
                 raise InputError(f"{file} is the picture, a mask or overlay would replace it")
-            output_file(file)
+            output_file(file, PNG)
     elif foreign := [name for name, value in {"--model": model, "--image": image}.items() if value]:
         raise InputError(f"--size does not go with {', '.join(foreign)}: its weights are random")
     with progress(json=json) as bar:

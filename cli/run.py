@@ -38,6 +38,7 @@ def run(
     from model.data.windows import scaled_size, window_count
     from model.errors import InputError
     from model.files import output_file
+    from model.kinds import PNG
     from model.predict import DEFAULT_ARTIFACT, load_integer, placement
 
     predictor = load_integer(model or DEFAULT_ARTIFACT)
@@ -60,7 +61,7 @@ def run(
         if _place(target) in inputs:
             raise InputError(f"{target} is one of the pictures, a mask or overlay would replace it")
     for target in chain.from_iterable(targets):
-        output_file(target)
+        output_file(target, PNG)
     classes, palette = legend(config)
 
     report: list[dict[str, Any]] = []

@@ -33,6 +33,9 @@ def simulate(
         Path | None, typer.Option(help="Timeline for ui.perfetto.dev.", metavar="FILE.json")
     ] = None,
     report: Annotated[Path | None, typer.Option(help="A page with plots.", metavar="FILE.html")] = None,
+    program: Annotated[
+        Path | None, typer.Option(help="The compiled program, for disassemble.", metavar="FILE.prog")
+    ] = None,
     compat: Annotated[
         str | None, typer.Option(help="scalesim: that tool's cycles for its own files.", metavar="TOOL")
     ] = None,
@@ -55,7 +58,7 @@ def simulate(
             raise InputError("--compat scalesim needs --topology FILE.csv and --config FILE.cfg")
         given = {
             "--size": size, "--dataset": dataset, "--image": image, "--model": model, "--gelu": gelu,
-            "--softmax-bits": softmax_bits, "--trace": trace, "--report": report,
+            "--softmax-bits": softmax_bits, "--trace": trace, "--report": report, "--program": program,
         }  # fmt: skip
         if foreign := [name for name, value in given.items() if value is not None]:
             raise InputError(f"--compat scalesim does not go with {', '.join(foreign)}")
@@ -66,18 +69,20 @@ def simulate(
         given = {"--size": size, "--dataset": dataset, "--gelu": gelu, "--softmax-bits": softmax_bits}
         if foreign := [name for name, value in given.items() if value is not None]:
             raise InputError(f"--model does not go with {', '.join(foreign)}: an artifact has its own")
-    for path, suffix in ((trace, ".json"), (report, ".html")):
-        if path is not None and path.suffix != suffix:
-            raise InputError(f"{path}: a name that ends in {suffix} is wanted")
 
-    from emu.layer_table import beside, write_layers
+    from emu.layer_table import write_layers
     from emu.machine import Machine
     from emu.report import write_report
     from emu.simulation import network, simulate_graph
     from emu.trace import write_trace
+    from model.files import output_file
     from model.integer.graph import QuantizeOptions
+    from model.kinds import PAGE, PROGRAM, TABLE, TRACE
 
-    table = None if report is None else beside(report)
+    table = None if report is None else report.with_suffix(".csv")
+    for path, kind in ((trace, TRACE), (report, PAGE), (table, TABLE), (program, PROGRAM)):
+        if path is not None:
+            output_file(path, kind)
     description = Machine.load(machine)
     defaults = QuantizeOptions()
     options = None
@@ -96,6 +101,9 @@ def simulate(
         write_report(plain, found.timeline, found.roofline, report)
         write_layers(plain["layers"], table)
         plain |= {"report": report, "csv": table}
+    if program is not None:
+        found.program.save(program)
+        plain["program"] = program
     if json:
         emit_json(plain)
         return
@@ -166,7 +174,7 @@ def _print(found: "Report", plain: dict[str, Any]) -> None:
         results.print(f"more memory: {sentence(step)}")
     if any(plain["short_of_memory"].values()) and "more_memory" not in plain:
         results.print("--report FILE.html says how much more memory changes something")
-    for key in ("trace", "report", "csv"):
+    for key in ("trace", "report", "csv", "program"):
         if key in plain:
             results.print(f"{key}: {plain[key]}")
 

@@ -39,8 +39,9 @@ def train(
     """
     from model.data.dataset import open_dataset
     from model.errors import InputError
-    from model.files import output_folder
-    from model.plots import loss_curve
+    from model.files import output_file
+    from model.kinds import CHART, CHECKPOINT, STATE
+    from model.plots import loss_curve, moving_mean
     from model.segmenter import SegmenterConfig
     from model.segmenter.checkpoint import load_checkpoint
     from model.train import Trainer, TrainOptions
@@ -58,27 +59,31 @@ def train(
         # Without L2 normalization, as the integer network is (numerics section 8).
         config = SegmenterConfig.named(size or "mini", dataset, l2norm=False, **changes)
     examples = open_dataset(dataset, data, "train", window=config.image)
-    output_folder(out)
-    trainer = Trainer(config, examples, options, out / "train.state", initial=segmenter)
+    state, model, curve = (out / name for name in ("train.state", "model.safetensors", "loss.png"))
+    for file, kind in ((state, STATE), (model, CHECKPOINT), (curve, CHART)):
+        output_file(file, kind)
+    trainer = Trainer(config, examples, options, state, initial=segmenter)
     first = trainer.step
     with progress(json=json) as bar:
         task = bar.add_task("training", total=steps, completed=first)
         for loss in trainer.run():
             bar.update(task, advance=1, description=f"loss {loss:.3f}")
-    model, curve = out / "model.safetensors", out / "loss.png"
     trainer.export(model)
     loss_curve(trainer.losses, curve)
+    span, means = moving_mean(trainer.losses)
     report = {
         "model": model,
         "loss_curve": curve,
         "resumed_at": first,
         "steps": trainer.step,
-        "final_loss": sum(trainer.losses[-50:]) / len(trainer.losses[-50:]),
+        "final_loss": float(means[-1]),
+        "final_loss_steps": span,
     }
     if json:
         emit_json(report)
     else:
         results.print(
-            f"{model}: loss {report['final_loss']:.3f} after {trainer.step} steps; curve in {curve}",
+            f"{model}: loss {means[-1]:.3f} after {trainer.step} steps, the mean of the last {span};"
+            f" curve in {curve}",
             soft_wrap=True,
         )

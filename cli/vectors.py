@@ -31,12 +31,16 @@ def vectors(
     """
     from emu.machine import Machine
     from hw.units import unit_names
-    from model.files import output_folder
+    from model.files import output_file, output_folder
+    from model.kinds import ARRAYS, MANIFEST, VERILOG
     from sim.vectors import write_vectors
 
     description = Machine.load(machine)
     names = unit_names([unit])
     output_folder(out)
+    for name in names:
+        for file, kind in ((f"{name}.json", MANIFEST), (f"{name}.npz", ARRAYS), (f"{name}_tb.v", VERILOG)):
+            output_file(out / file, kind)
     with progress(json=json) as bar:
         written = [
             write_vectors(name, description, out, vectors=count, seed=seed)

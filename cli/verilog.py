@@ -55,7 +55,8 @@ def verilog(
     from hw.units import make_unit, unit_names
     from hw.verilog import write_verilog
     from model.errors import InputError
-    from model.files import output_folder
+    from model.files import output_file, output_folder
+    from model.kinds import VERILOG
 
     description = Machine.load(machine)
     if prefix and not (prefix.isascii() and prefix.isidentifier()):
@@ -66,6 +67,8 @@ def verilog(
     whole = () if stats and ACCELERATOR not in (unit or []) else (ACCELERATOR,)
     names = unit_names(unit or [], whole)
     folder = output_folder(out)
+    for name in names:
+        output_file(folder / f"{prefix}{name}.v", VERILOG)
     with progress(json=json) as bar:
         task = bar.add_task("", total=len(names))
         for name in names:
@@ -89,8 +92,8 @@ def verilog(
 
 def _measured(files: dict[str, Path], bar: "Progress") -> "dict[str, Measured]":
     import os
-    from concurrent.futures import ThreadPoolExecutor
 
+    from sim.process import threads
     from sim.runner import SimulatorError
     from sim.synthesis import area, speed
 
@@ -106,7 +109,7 @@ def _measured(files: dict[str, Path], bar: "Progress") -> "dict[str, Measured]":
         return found
 
     task = bar.add_task("synthesizing and placing", total=len(files))
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with threads(os.cpu_count()) as pool:
         return dict(zip(files, pool.map(measure, files), strict=True))
 
 

@@ -8,29 +8,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from model.errors import InputError
-from model.files import refusing, replacing
+from model.files import replacing
 
 COLUMNS = (
     "name", "op", "start", "end", "cycles", "macs", "utilization", "busy", "busy_utilization",
     "dram_bits.read", "dram_bits.write",
 )  # fmt: skip
 """Keys of a layer; those inside of another key follow a dot."""
-
-
-def beside(page: Path) -> Path:
-    """Where the table of a page stands. A file there that is neither empty nor such a table is refused."""
-    path = page.with_suffix(".csv")
-    with refusing(f"{path} cannot be read"):
-        if path.is_file():
-            with path.open("rb") as file:
-                first = file.readline(1000)
-            if first and first.rstrip(b"\r\n") != ",".join(COLUMNS).encode():
-                raise InputError(
-                    f"{path} is no table of layers, and the table beside {page.name} would replace it: "
-                    "another name for the report is wanted"
-                )
-    return path
 
 
 def write_layers(layers: Sequence[Mapping[str, Any]], path: Path) -> None:

@@ -25,6 +25,7 @@ from amaranth.lib import wiring
 from hw.netlist import Cell, Module, Netlist, Part, Spec, fitted, pieces, width_of
 from hw.parts import Parts
 from hw.sharing import shared
+from model.cache import tool_environment
 from model.files import replacing
 
 NETLIST = """
@@ -118,6 +119,8 @@ def _yosys(netlist: str, script: str) -> str:
         input=f"read_rtlil <<rtlil\n{netlist}\nrtlil\n{script}",
         capture_output=True,
         text=True,
+        env=tool_environment(),
+        umask=0o077,
     )
     if done.returncode:
         raise YosysError(done.stderr.strip())

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from safetensors import SafetensorError
 
 from model.errors import InputError
+from model.kinds import Kind, kind_of
+from model.unfinished import unfinished
 
 
 @contextmanager
@@ -27,48 +29,69 @@ def refusing(what: str) -> Iterator[None]:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, kind: Kind | None = None) -> Iterator[Path]:
     """A temporary path beside `path` that takes its place when the block ends without error.
 
-    Missing parent folders are made. A place that cannot be written is refused by name, also
-    where writing fails half-way.
+    Missing parent folders are made, and removed again if nothing is written. A place that cannot be
+    written is refused by name, also where writing fails half-way, and where a file of another kind than
+    `kind`, by default that of the suffix, would be lost.
     """
-    path = output_file(path)
-    with refusing(f"cannot write {path}"):
+    path = output_file(path, kind)
+    with refusing(f"cannot write {path}"), _folders(path.parent):
         # The suffix stays last: writers choose the format by it. The whole stem could be too long.
         prefix = f".{path.stem[:16]}."
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=path.suffix)
         os.close(handle)
         temporary = Path(name)
-        try:
+        with unfinished(temporary):
             yield temporary
             temporary.chmod(0o666 & ~_umask())
             temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
-def output_file(path: Path) -> Path:
-    """`path`, refused by name where no file can be written; its folder is made if missing.
+def output_file(path: Path, kind: Kind | None = None) -> Path:
+    """`path`, refused by name where no file of this kind can be written; nothing is made yet.
 
-    For commands that work long before they write.
+    With a `kind`, its suffix is demanded. For commands that work long before they write.
     """
     path = Path(path)
     with refusing(f"cannot write {path}"):
         if path.is_dir():
             raise InputError(f"cannot write {path}: it is a folder, a file name is wanted")
+        if kind is not None:
+            kind.check(path)
+        elif known := kind_of(path):
+            known.check_existing(path)
     output_folder(path.parent)
     return path
 
 
 def output_folder(path: Path) -> Path:
-    """The folder `path`, made if missing; refused by name where it cannot be written."""
+    """The folder `path`, refused by name where it cannot be made or written; it is not made yet."""
     path = Path(path)
-    with refusing(f"cannot write to folder {path}"):
-        path.mkdir(parents=True, exist_ok=True)
+    with refusing(f"cannot write to folder {path}"), suppress(_OnlyTriedError), _folders(path):
         with tempfile.TemporaryFile(dir=path):
             pass
+        raise _OnlyTriedError
     return path
+
+
+class _OnlyTriedError(Exception):
+    """Undoes what was made on trial."""
+
+
+@contextmanager
+def _folders(path: Path) -> Iterator[None]:
+    """The folder and its parents, made if missing; those that are still empty go if the block raises."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException:
+        for folder in missing:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
 
 
 def existing_file(path: Path) -> Path:

@@ -10,24 +10,27 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from model.errors import InputError
 from model.files import replacing
-
-SUFFIXES = (".png", ".svg", ".pdf")
+from model.kinds import CHART
 
 
 def loss_curve(losses: Sequence[float], path: Path) -> None:
-    """Loss of every step and its moving average."""
+    """Loss of every step and its moving mean, `moving_mean`."""
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.add_subplot()
     steps = np.arange(1, len(losses) + 1)
     axes.plot(steps, losses, color="0.8", linewidth=0.7, label="step")
-    span = max(1, len(losses) // 50)
-    mean = np.convolve(losses, np.ones(span) / span, mode="valid")
-    axes.plot(steps[span - 1 :], mean, color="tab:blue", label=f"mean of {span}")
+    span, mean = moving_mean(losses)
+    axes.plot(steps[span - 1 :], mean, color="tab:blue", label=f"mean of {span}: {mean[-1]:.3f} at the end")
     axes.set(xlabel="step", ylabel="cross entropy", ylim=(0, None))
     axes.legend()
     _save(figure, path)
+
+
+def moving_mean(losses: Sequence[float]) -> tuple[int, NDArray[np.float64]]:
+    """A span of a fiftieth of the steps, and the means of so many losses: the last is the final loss."""
+    span = max(1, len(losses) // 50)
+    return span, np.convolve(losses, np.ones(span) / span, mode="valid")
 
 
 def confusion_matrix(counts: NDArray[np.int64], classes: Sequence[str], path: Path) -> None:
@@ -51,13 +54,6 @@ def confusion_matrix(counts: NDArray[np.int64], classes: Sequence[str], path: Pa
     _save(figure, path)
 
 
-def check_name(path: Path) -> None:
-    """Refuse a file name whose ending is of no format that is drawn."""
-    if Path(path).suffix not in SUFFIXES:
-        raise InputError(f"{path}: the name of a picture must end in {', '.join(SUFFIXES)}")
-
-
 def _save(figure: Figure, path: Path) -> None:
-    check_name(path)
-    with replacing(path) as temporary:
+    with replacing(path, CHART) as temporary:
         figure.savefig(temporary, dpi=120)

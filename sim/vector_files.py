@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from model.files import replacing
+from model.kinds import MANIFEST
 from sim.payload import Payload
 from sim.plan import Plan
 from sim.ports import stream_payloads
@@ -48,7 +49,7 @@ def write_files(bench: Bench, about: About, folder: Path, *, vectors: int, seed:
     hexes = {stream: f"{name}.{stream}.hex" for stream in payloads}
     files = (f"{name}.npz", *hexes.values(), f"{name}_tb.v")
     with ExitStack() as stack:
-        manifest = stack.enter_context(replacing(folder / f"{name}.json"))
+        manifest = stack.enter_context(replacing(folder / f"{name}.json", MANIFEST))
         places = {file: stack.enter_context(replacing(folder / file)) for file in files}
         arrays = _arrays(plan.transactions, payloads, beats)
         np.savez_compressed(places[f"{name}.npz"], allow_pickle=False, **arrays)

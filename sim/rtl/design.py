@@ -10,11 +10,10 @@ from emu.machine import Machine
 from emu.program import Program
 from hw.accelerator import Accelerator
 from hw.verilog import verilog_text
-from model.files import replacing
+from model.cache import digest, kept_text
 from sim.flat_scratchpad import FlatScratchpad
 from sim.rtl.compile import TOP
 from sim.rtl.job import MAX_SEGMENTS, longest_queue
-from sim.runner import cache_folder, digest
 
 USUAL_DEPTH = 8192
 """Instructions per queue, enough for the paper's networks: one simulator serves them all."""
@@ -32,8 +31,8 @@ def program_depth(program: Program) -> int:
 @cache
 def accelerator_verilog(machine: Machine, depth: int) -> str:
     """The whole accelerator, with clock gates and the scratchpad that simulate fast."""
-    path = cache_folder() / "verilog" / f"{TOP}-{_key(machine, depth)}.v"
-    if not path.exists():
+
+    def make() -> str:
         dut = Accelerator(
             machine,
             depth=depth,
@@ -41,9 +40,9 @@ def accelerator_verilog(machine: Machine, depth: int) -> str:
             scratchpad=FlatScratchpad,
             clock_gates=True,
         )
-        with replacing(path) as temporary:
-            temporary.write_text(verilog_text(dut, TOP))
-    return path.read_text()
+        return verilog_text(dut, TOP)
+
+    return kept_text("verilog", f"{TOP}-{_key(machine, depth)}", make)
 
 
 def _key(machine: Machine, depth: int) -> str:

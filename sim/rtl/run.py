@@ -79,10 +79,15 @@ def compare_program(
     window = waves.cycles(program, timeline) if waves else None
     on_progress("emulating", 0, None)
     wanted = expected(program, dram)
-    on_progress("compiling the RTL, once for a machine", 0, None)
+    on_progress("writing the Verilog, once for a machine", 0, None)
     began = time.perf_counter()
+    verilog = accelerator_verilog(program.machine, depth)
+    compiling = "compiling the RTL, once for a machine"
+    on_progress(compiling, 0, None)
     simulator = compile_accelerator(
-        accelerator_verilog(program.machine, depth), waves.path.suffix.lower() if waves else ""
+        verilog,
+        waves.path.suffix.lower() if waves else "",
+        lambda done, total: on_progress(compiling, done, total),
     )
     compile_seconds = time.perf_counter() - began
     on_progress("running the RTL", 0, timeline.cycles)

@@ -266,11 +266,12 @@ def test_train_resumes(capsys, tmp_path, monkeypatch):
     parts = report(capsys, "train", *options, "--out", tmp_path / "parts")
     assert parts["resumed_at"] == 3
     assert parts["final_loss"] == pytest.approx(whole["final_loss"], rel=1e-4)
+    assert parts["final_loss_steps"] == 1  # as in the curve, a fiftieth of the steps
     assert (tmp_path / "parts" / "loss.png").exists()
     found = report(capsys, "evaluate", "--model", tmp_path / "parts" / "model.safetensors", "--images", 1)
     assert found["images"] == 1
 
-    again = refused(capsys, "train", *options, "--batch", 3, "--out", tmp_path / "parts")
+    again = refused(capsys, "train", *options, "--seed", 3, "--out", tmp_path / "parts")
     assert "was made with other options" in again
     (tmp_path / "parts" / "train.state").write_bytes(b"damaged")
     again = refused(capsys, "train", *options, "--out", tmp_path / "parts")

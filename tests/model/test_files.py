@@ -60,9 +60,22 @@ def test_replacing_refuses_a_folder(tmp_path):
         pass
 
 
-def test_output_folder_is_made(tmp_path):
-    assert output_folder(tmp_path / "a" / "b").is_dir()
-    assert list((tmp_path / "a" / "b").iterdir()) == []
+def test_an_output_is_tried_and_nothing_is_left_of_that(tmp_path):
+    assert output_folder(tmp_path / "a" / "b") == tmp_path / "a" / "b"
+    assert output_file(tmp_path / "a" / "b.png") == tmp_path / "a" / "b.png"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folders_that_were_made_for_nothing_are_removed(tmp_path):
+    (tmp_path / "old").mkdir()
+    for folder in ("new/folder", "old/folder", "old"):
+        with pytest.raises(KeyboardInterrupt), replacing(tmp_path / folder / "a.png"):
+            raise KeyboardInterrupt
+    assert list(tmp_path.rglob("*")) == [tmp_path / "old"]
+    with pytest.raises(KeyboardInterrupt), replacing(tmp_path / "new" / "a.png"):
+        (tmp_path / "new" / "other").touch()
+        raise KeyboardInterrupt
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["other"]
 
 
 def test_output_folder_refuses_a_file(tmp_path):

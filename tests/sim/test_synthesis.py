@@ -10,7 +10,8 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hw.verilog import verilog_text
-from sim.runner import SimulatorError, cache_folder
+from model.cache import cache_folder
+from sim.runner import SimulatorError
 from sim.synthesis import area, speed
 
 
@@ -51,6 +52,8 @@ class Pair(wiring.Component):
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path_factory, monkeypatch):
+    tools = cache_folder("tools", "YoWASP")  # else they would be compiled again
+    monkeypatch.setenv("YOWASP_CACHE_DIR", str(tools))
     monkeypatch.setenv("INTARSIA_CACHE", str(tmp_path_factory.getbasetemp() / "synthesis"))
 
 
@@ -89,8 +92,8 @@ def test_speed_names_the_slowest_path(verilog):
     assert found.path.endswith(" of them routing")
 
 
-def test_a_placement_without_an_end_is_given_up(verilog, monkeypatch):
-    monkeypatch.setattr("sim.synthesis.cache_folder", lambda: cache_folder() / "given-up")
+def test_a_placement_without_an_end_is_given_up(verilog, monkeypatch, tmp_path):
+    monkeypatch.setenv("INTARSIA_CACHE", str(tmp_path))
     monkeypatch.setattr("sim.synthesis.TRY_SECONDS", 0.01)
     with pytest.raises(SimulatorError, match=r"--placer heap .*has no end in 0.01 s"):
         speed(verilog, "accumulator")

@@ -1,7 +1,10 @@
 """How the kernels are compiled: Numba's options and shorthands over LLVM's vector operations."""
 
 import hashlib
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +12,12 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
+from numba.core.caching import FunctionCache
 from numba.extending import intrinsic
 from numpy.typing import NDArray
+
+from model.cache import cache_folder, is_kept, own_folder, unusable, usable
+from model.errors import InputError
 
 Int8 = NDArray[np.int8]
 Int16 = NDArray[np.int16]
@@ -20,8 +27,48 @@ _SOURCES = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.g
 _VERSION = hashlib.sha256(_SOURCES).hexdigest()[:8]
 
 
+@cache
+def _cache_folder() -> Path:
+    """Where Numba keeps machine code, which it loads by pickle: what others may have written is refused."""
+    given = numba.config.CACHE_DIR
+    folder = own_folder(Path(given)) if given else cache_folder("numba")
+    is_kept(folder)
+    return folder
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Numba makes folders and files for the user alone, in this folder; what fails is one sentence."""
+    settings = {"CACHE_DIR": str(folder), "CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator"}
+    given = {name: getattr(numba.config, name) for name in settings}
+    before = os.umask(0o077)
+    try:
+        vars(numba.config).update(settings)
+        with usable(folder):
+            yield
+    finally:
+        os.umask(before)
+        vars(numba.config).update(given)
+
+
+class _PrivateCache(FunctionCache):
+    """In the folder of `_cache_folder` and nowhere else: Numba by itself would try one after the other."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        folder = _cache_folder()
+        try:
+            with _alone(folder):
+                super().__init__(function)
+        except RuntimeError:  # no locator is left
+            raise InputError(unusable(folder, "nothing can be written there")) from None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        with _alone(_cache_folder()):
+            super().save_overload(sig, data)
+
+
 def kernel(*, entry: bool = True, parallel: bool = False) -> Callable[[Callable[..., Any]], Any]:
-    """`numba.njit`, cached until any file of this package changes.
+    """`numba.njit`, cached until any file of this package changes; InputError if the cache cannot be used.
 
     Numba compares only the file of the function itself, but the code of the functions that it
     calls is part of what is cached; hence the name that carries all of them. A function that
@@ -31,7 +78,9 @@ def kernel(*, entry: bool = True, parallel: bool = False) -> Callable[[Callable[
     def compile_lazily(function: Callable[..., Any]) -> Any:
         function.__qualname__ += _VERSION
         options = {"no_cpython_wrapper": not entry, "no_cfunc_wrapper": True}
-        return numba.njit(cache=True, nogil=True, parallel=parallel, **options)(function)
+        compiled = numba.njit(nogil=True, parallel=parallel, **options)(function)
+        compiled._cache = _PrivateCache(function)  # what cache=True does, with Numba's own class
+        return compiled
 
     return compile_lazily
 
