@@ -8,10 +8,10 @@ from pathlib import Path
 
 from cli.output import console, progress, results
 from emu.machine import Machine
+from model.cache import digest
 from model.errors import InputError
 from sim.rtl.design import USUAL_DEPTH, accelerator_verilog
 from sim.rtl.run import Comparison
-from sim.runner import digest
 from tools.unfinished import read_results, write_results
 
 Play = Callable[[Machine, int], tuple[Comparison, bool]]

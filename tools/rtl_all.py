@@ -15,11 +15,11 @@ from cli.output import console, progress, results
 from emu.compile import compile_graph
 from emu.machine import Machine
 from emu.program import Program
+from model.cache import digest
 from model.files import replacing
 from model.segmenter.config import PAPER_SIZES
 from sim.rtl.design import accelerator_verilog, program_depth
 from sim.rtl.network import compare_network, random_network
-from sim.runner import digest
 
 RESULTS, PAGE = Path("rtl-all.json"), Path("docs/results.md")
 BEGIN, END = "<!-- rtl-all: begin -->", "<!-- rtl-all: end -->"

@@ -51,7 +51,7 @@ def _alone(folder: Path) -> Iterator[None]:
         vars(numba.config).update(given)
 
 
-class _PrivateCache(FunctionCache):
+class _PrivateCache(FunctionCache):  # type: ignore[misc]
     """In the folder of `_cache_folder` and nowhere else: Numba by itself would try one after the other."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
