@@ -20,7 +20,7 @@ from cli.command import Command
 from cli.disassemble import disassemble
 from cli.evaluate import evaluate
 from cli.export import export
-from cli.interrupt import interrupts
+from cli.interrupt import INTERRUPTED, interrupts, leave
 from cli.output import console, emit_lines
 from cli.quantize import quantize
 from cli.rtl_run import rtl_run
@@ -41,7 +41,6 @@ COMMANDS: tuple[Callable[..., None], ...] = (
 """The commands in the order of `intarsia --help`; `rtl_run` becomes `rtl-run`."""
 
 BAD_INPUT = 2
-INTERRUPTED = 130
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 for command in COMMANDS:
@@ -66,10 +65,10 @@ def _options(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line on `arguments` (default: the process's own) and return the exit code."""
-    arguments = sys.argv[1:] if arguments is None else arguments
+    given = sys.argv[1:] if arguments is None else arguments
     try:
         with checked_streams(), interrupts():
-            code = app(arguments or ["--help"], prog_name="intarsia", standalone_mode=False)
+            code = app(given or ["--help"], prog_name="intarsia", standalone_mode=False)
     except InputError as error:
         return _fail(str(error), BAD_INPUT)
     except typer.TyperException as error:
@@ -79,7 +78,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = INTERRUPTED
     if code == INTERRUPTED:
         # Typer itself turns Ctrl-C in a command into this code.
-        return _fail("interrupted", INTERRUPTED)
+        _fail("interrupted", INTERRUPTED)
+        if arguments is None:
+            leave()
     return code if isinstance(code, int) else 0
 
 

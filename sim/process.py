@@ -16,7 +16,7 @@ _Result = TypeVar("_Result")
 
 PAUSE = 1.0
 """Seconds between two looks at a process that is watched."""
-GRACE = 1.5
+GRACE = 1.0
 """Seconds that workers have to clean up after an interrupt."""
 
 _running: set[int] = set()

@@ -13,6 +13,12 @@ from model.data.scenes import generate
 from model.integer.graph import Graph, QuantizeOptions
 from model.quantize.ptq import quantize
 from model.segmenter import Segmenter, SegmenterConfig
+from tests.needs import require
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    require(item)
+
 
 SIZE = (60, 80)
 """Not a multiple of the patch, so that padding takes part."""

@@ -6,7 +6,7 @@ import csv
 
 import pytest
 
-from emu.layer_table import COLUMNS, beside, write_layers
+from emu.layer_table import COLUMNS, write_layers
 from emu.simulation import network, simulate
 from model.errors import InputError
 
@@ -41,12 +41,11 @@ def test_names_are_quoted(layers, tmp_path):
 
 
 def test_only_a_table_of_layers_is_replaced(layers, tmp_path):
-    page = tmp_path / "page.html"
-    assert beside(page) == tmp_path / "page.csv"
-    write_layers(layers, beside(page))
-    assert beside(page) == tmp_path / "page.csv"
+    path = tmp_path / "page.csv"
+    for _ in range(2):
+        write_layers(layers, path)
     for foreign in (b"Layer, M, N, K,\n", b"\n", b"\xff\xfe\0"):
-        (tmp_path / "other.csv").write_bytes(foreign)
-        with pytest.raises(InputError, match=r"other\.csv is no table of layers"):
-            beside(tmp_path / "other.html")
-        assert (tmp_path / "other.csv").read_bytes() == foreign
+        path.write_bytes(foreign)
+        with pytest.raises(InputError, match=r"page\.csv exists and is not a table of layers"):
+            write_layers(layers, path)
+        assert path.read_bytes() == foreign

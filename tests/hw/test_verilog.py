@@ -3,7 +3,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -168,7 +167,7 @@ def test_verilator_has_no_warning(text, tmp_path):
     complaints([str(c) for c in command[:-1]] + [str(tmp_path / f"{name}.v")], VERILATOR_ROOT=str(root))
 
 
-@pytest.mark.skipif(not shutil.which("iverilog"), reason="Icarus Verilog is not installed")
+@pytest.mark.needs("iverilog")
 def test_icarus_has_no_warning(text, tmp_path):
     name, verilog_of_unit = text
     (tmp_path / f"{name}.v").write_text(verilog_of_unit)

@@ -35,9 +35,7 @@ from sim.vector_files import write_files
 from sim.vector_manifest import MEANINGS, About
 from sim.vectors import EQUALS, write_vectors
 
-needs_icarus = pytest.mark.skipif(
-    shutil.which("iverilog") is None, reason="needs Icarus Verilog: no iverilog on PATH"
-)
+needs_icarus = pytest.mark.needs("iverilog", "vvp")
 EDGE = Machine.load("edge")
 SEED = 5
 
