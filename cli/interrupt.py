@@ -17,6 +17,7 @@ from model.unfinished import remove_unfinished
 PATIENCE = 2.0
 """Seconds that a run has to clean up; a library that computes in one long call does not come to it."""
 INTERRUPTED = 130
+IMPORT = "<frozen importlib._bootstrap>"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -63,6 +64,10 @@ def interrupts() -> Iterator[None]:
 def _interrupt(number: int, frame: FrameType | None) -> None:
     for later in SIGNALS:
         signal.signal(later, signal.SIG_IGN)
+    while frame:
+        if frame.f_code.co_filename == IMPORT:
+            _end()  # a library that is half loaded may not survive an exception
+        frame = frame.f_back
     # Of things that are now made for nothing nobody wants to hear.
     warnings.simplefilter("ignore")
     raise KeyboardInterrupt

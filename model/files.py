@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 
 from model.errors import InputError
 from model.kinds import Kind, kind_of
-from model.unfinished import unfinished
+from model.unfinished import new_folders, unfinished
 
 
 @contextmanager
@@ -37,7 +37,7 @@ def replacing(path: Path, kind: Kind | None = None) -> Iterator[Path]:
     `kind`, by default that of the suffix, would be lost.
     """
     path = output_file(path, kind)
-    with refusing(f"cannot write {path}"), _folders(path.parent):
+    with refusing(f"cannot write {path}"), new_folders(path.parent):
         # The suffix stays last: writers choose the format by it. The whole stem could be too long.
         prefix = f".{path.stem[:16]}."
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=path.suffix)
@@ -69,7 +69,7 @@ def output_file(path: Path, kind: Kind | None = None) -> Path:
 def output_folder(path: Path) -> Path:
     """The folder `path`, refused by name where it cannot be made or written; it is not made yet."""
     path = Path(path)
-    with refusing(f"cannot write to folder {path}"), suppress(_OnlyTriedError), _folders(path):
+    with refusing(f"cannot write to folder {path}"), suppress(_OnlyTriedError), new_folders(path):
         with tempfile.TemporaryFile(dir=path):
             pass
         raise _OnlyTriedError
@@ -78,20 +78,6 @@ def output_folder(path: Path) -> Path:
 
 class _OnlyTriedError(Exception):
     """Undoes what was made on trial."""
-
-
-@contextmanager
-def _folders(path: Path) -> Iterator[None]:
-    """The folder and its parents, made if missing; those that are still empty go if the block raises."""
-    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        yield
-    except BaseException:
-        for folder in missing:
-            with suppress(OSError):
-                folder.rmdir()
-        raise
 
 
 def existing_file(path: Path) -> Path:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _paths: set[Path] = set()
+_folders: list[Path] = []
 
 
 @contextmanager
@@ -21,10 +22,33 @@ def unfinished(path: Path) -> Iterator[None]:
         _paths.discard(path)
 
 
+@contextmanager
+def new_folders(path: Path) -> Iterator[None]:
+    """The folder and its parents, made if missing; those that are still empty go if the block raises."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    _folders.extend(missing)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException:
+        _remove_empty(missing)
+        raise
+    finally:
+        for folder in missing:
+            _folders.remove(folder)
+
+
 def remove_unfinished() -> None:
     """Removes all of them, for a process that ends without ceremony."""
     for path in tuple(_paths):
         _remove(path)
+    _remove_empty(tuple(_folders))
+
+
+def _remove_empty(folders: Sequence[Path]) -> None:
+    for folder in folders:
+        with suppress(OSError):
+            folder.rmdir()
 
 
 def _remove(path: Path) -> None:
