@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli.output import Json, emit_json, results
+from cli.output import Json, emit_json, progress, results
 
 
 def export(
@@ -29,9 +29,14 @@ def export(
 
     output_file(onnx, ONNX)
     graph = load_artifact(model or DEFAULT_ARTIFACT)
-    export_onnx(graph, onnx)
     picture = generate(0, graph.config.image).image
-    wrong = int((run_onnx(onnx, picture) != Executor(graph).run(picture)).sum())
+    with progress(json=json) as bar:
+        task = bar.add_task("writing", total=3)
+        export_onnx(graph, onnx)
+        bar.update(task, advance=1, description="running it in ONNX Runtime")
+        labels = run_onnx(onnx, picture)
+        bar.update(task, advance=1, description="running the reference")
+        wrong = int((labels != Executor(graph).run(picture)).sum())
     pixels = picture.shape[0] * picture.shape[1]
     if json:
         emit_json(

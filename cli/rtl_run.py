@@ -78,9 +78,9 @@ def rtl_run(
         window = middle_window(read_image(path), graph.config)
         files = {kind: out / f"{path.stem}_{kind}.png" for kind in ("mask", "overlay")}
         for file in files.values():
+            output_file(file, PNG)
             if file.resolve() == path.resolve():
                 raise InputError(f"{file} is the picture, a mask or overlay would replace it")
-            output_file(file, PNG)
     elif foreign := [name for name, value in {"--model": model, "--image": image}.items() if value]:
         raise InputError(f"--size does not go with {', '.join(foreign)}: its weights are random")
     with progress(json=json) as bar:
@@ -91,7 +91,7 @@ def rtl_run(
 
         if size is not None:
             show("making random weights")
-            graph, window = random_network(size, dataset or "ade20k")
+            graph, window = random_network(size, "ade20k" if dataset is None else dataset)
         try:
             found = compare_network(graph, description, window, waves=shown, on_progress=show)
         except SimulatorError as error:

@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 
 from cli.options import Image, parse_size
-from cli.output import Json, emit_json, results
+from cli.output import Json, emit_json, progress, results
 
 if TYPE_CHECKING:
     from emu.simulation import Report
@@ -79,31 +79,35 @@ def simulate(
     from model.integer.graph import QuantizeOptions
     from model.kinds import PAGE, PROGRAM, TABLE, TRACE
 
-    table = None if report is None else report.with_suffix(".csv")
-    for path, kind in ((trace, TRACE), (report, PAGE), (table, TABLE), (program, PROGRAM)):
+    for path, kind in ((trace, TRACE), (report, PAGE), (program, PROGRAM)):
         if path is not None:
             output_file(path, kind)
+    table = None if report is None else output_file(report.with_suffix(".csv"), TABLE)
     description = Machine.load(machine)
     defaults = QuantizeOptions()
     options = None
     if model is None:
         bits = defaults.softmax_bits if softmax_bits is None else softmax_bits
-        options = QuantizeOptions(gelu or defaults.gelu, bits)
-        size = size or "tiny"
-    graph = network(size, dataset or "ade20k", parse_size(image), model, options)
-    found = simulate_graph(graph, description, size)
-    plain = found.to_dict()
-    if trace is not None:
-        write_trace(found.over_time, trace)
-        plain["trace"] = trace
-    if report is not None and table is not None:
-        plain |= {"over_time": found.over_time.to_dict(), "more_memory": found.more_memory}
-        write_report(plain, found.timeline, found.roofline, report)
-        write_layers(plain["layers"], table)
-        plain |= {"report": report, "csv": table}
-    if program is not None:
-        found.program.save(program)
-        plain["program"] = program
+        options = QuantizeOptions(defaults.gelu if gelu is None else gelu, bits)
+        size = "tiny" if size is None else size
+    dataset = "ade20k" if dataset is None else dataset
+    window = parse_size(image)
+    with progress(json=json) as bar:
+        bar.add_task("emulating", total=None)
+        graph = network(size, dataset, window, model, options)
+        found = simulate_graph(graph, description, size)
+        plain = found.to_dict()
+        if trace is not None:
+            write_trace(found.over_time, trace)
+            plain["trace"] = trace
+        if report is not None and table is not None:
+            plain |= {"over_time": found.over_time.to_dict(), "more_memory": found.more_memory}
+            write_report(plain, found.timeline, found.roofline, report)
+            write_layers(plain["layers"], table)
+            plain |= {"report": report, "csv": table}
+        if program is not None:
+            found.program.save(program)
+            plain["program"] = program
     if json:
         emit_json(plain)
         return

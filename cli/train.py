@@ -55,9 +55,10 @@ def train(
             raise InputError(f"{checkpoint} has patches of {config.patch} pixels, not the {patch} wanted")
     else:
         segmenter = None
-        changes = {key: value for key, value in (("patch", patch), ("image", window)) if value}
+        given = {"patch": patch, "image": window}
+        changes = {key: value for key, value in given.items() if value is not None}
         # Without L2 normalization, as the integer network is (numerics section 8).
-        config = SegmenterConfig.named(size or "mini", dataset, l2norm=False, **changes)
+        config = SegmenterConfig.named("mini" if size is None else size, dataset, l2norm=False, **changes)
     examples = open_dataset(dataset, data, "train", window=config.image)
     state, model, curve = (out / name for name in ("train.state", "model.safetensors", "loss.png"))
     for file, kind in ((state, STATE), (model, CHECKPOINT), (curve, CHART)):

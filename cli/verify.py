@@ -133,8 +133,8 @@ def _print(ordered: "list[Result]", *, foreign: bool) -> None:
         )  # fmt: skip
     results.print(table)
     for result in ordered:
-        for fault in result.faults:
-            results.print(f"{result.name}: {fault}")
+        for line in "\n".join(result.faults).splitlines():
+            results.print(f"{result.name}: {line}")
         if result.missed:
             results.print(f"{result.name}: not covered: {', '.join(result.missed)}")
         if foreign and result.measured[0]:

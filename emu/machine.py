@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from model.errors import InputError
-from model.files import existing_file
+from model.files import existing_file, refusing
 
 PRESETS = ("edge", "mobile", "server")
 PARAMETER_WORDS = 256
@@ -135,7 +135,9 @@ class Machine:
             path = Path(__file__).parent / "presets" / f"{source}.toml"
         else:
             path = Path(source)
-            if not path.exists() and path.suffix != ".toml" and path.name == str(source):
+            with refusing(f"{path} cannot be read"):
+                there = path.exists()
+            if not there and path.suffix != ".toml" and path.name == str(source):
                 raise InputError(
                     f"machine {str(source)!r} is neither a preset ({', '.join(PRESETS)}) nor a file"
                 )

@@ -10,7 +10,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from cli.output import console, emit_json, progress, results
+from cli.output import console, emit_json, emit_lines, progress, results
 
 
 def emitted(report, capsys):
@@ -80,3 +80,37 @@ def test_progress_is_on_stderr_at_a_terminal(capsys, monkeypatch):
 def test_progress_is_silent_without_a_terminal(capsys, monkeypatch):
     monkeypatch.setattr("cli.output.console", Console(stderr=True, force_terminal=False))
     assert counted(capsys) == ("", "")
+
+
+ODD = {
+    "red\x1b[31m": "red\\x1b[31m",
+    "two\nlines\r\x85\u2028": "two\\nlines\\r\\x85\\u2028",
+    "back\b\x07\x7f\x00\t": "back\\x08\\x07\\x7f\\x00\\t",
+    "right\u202eto left\u200b": "right\\u202eto left\\u200b",
+    "title\x1b]0;x\x9b2J": "title\\x1b]0;x\\x9b2J",
+    "[red][/] :smile: [link=x]": "[red][/] :smile: [link=x]",
+    "Straße 日本 é": "Straße 日本 é",
+}
+
+
+@pytest.mark.parametrize(("name", "shown"), ODD.items(), ids=map(ascii, ODD))
+def test_what_a_terminal_would_obey_is_shown(name, shown, capsys, monkeypatch):
+    table = Table(name, title=name)
+    table.add_row(name)
+    for made in (results, console):
+        made.print(table)
+        made.print(f"mask: {name}", soft_wrap=True)
+    emit_lines([name])
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    assert lines[-1] == shown
+    assert (lines[-2], err.splitlines()[-1]) == (f"mask: {shown}", f"mask: {shown}")
+    assert [line.count(shown) for line in lines] == [1, 0, 1, 0, 1, 0, 1, 1]
+    assert all(line.isprintable() for line in [*lines, *err.splitlines()])
+
+    monkeypatch.setenv("TERM", "xterm")
+    terminal = type(console)(stderr=True, force_terminal=True, force_interactive=True, width=300)
+    monkeypatch.setattr("cli.output.console", terminal)
+    with progress() as bar:
+        bar.add_task(name, total=1)
+    assert shown in capsys.readouterr().err
