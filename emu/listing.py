@@ -22,6 +22,8 @@ def listing(program: Program) -> Iterator[str]:
     for number, segment in enumerate(program.segments):
         yield ""
         yield f"# segment {number}, {segment.name}: {_turns(segment)}"
+        for label, names in segment.names:
+            yield f"#   {label}: {', '.join(names)}"
         for unit, queue, labels in zip(Unit, segment.queues, segment.labels, strict=True):
             if queue:
                 yield f"# {unit.name.lower()}: {len(queue):,} instructions"
@@ -47,6 +49,7 @@ def _segment(segment: Segment) -> dict[str, Any]:
         "repeat": segment.repeat,
         "base": segment.base,
         "base_step": segment.base_step,
+        "names": {label: list(names) for label, names in segment.names},
         "queues": {
             unit.name.lower(): [{"text": text, "layer": label} for text, label in _lines(queue, labels)]
             for unit, queue, labels in queues

@@ -50,6 +50,9 @@ class TrainOptions:
         for key in ("steps", "batch", "save_every"):
             if getattr(self, key) < 1:
                 raise InputError(f"{key} must be at least 1, not {getattr(self, key)}")
+        for key, most in (("steps", 2**31 - 1), ("batch", 2**16)):
+            if getattr(self, key) > most:
+                raise InputError(f"{key} must be at most {most}, not {getattr(self, key)}")
         if not 1 <= self.seed < 2**31:
             # Scenes of seed 0 are for evaluation.
             raise InputError(f"seed must be in 1..{2**31 - 1}, not {self.seed}")

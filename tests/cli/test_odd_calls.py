@@ -46,6 +46,8 @@ CALLS = (
     ("rtl-run", "--size", "tiny", "--dataset", ""),
     ("train", "--size", "", "--out", "new"),
     ("train", "--patch", "0", "--out", "new"),
+    ("train", "--steps", "999999999999999999999", "--out", "new"),
+    ("train", "--batch", "999999999999999999999", "--out", "new"),
 )  # fmt: skip
 
 
