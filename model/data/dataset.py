@@ -133,6 +133,8 @@ def open_dataset(
         raise InputError(f"split must be one of {', '.join(SPLITS)}, not {split!r}")
     if count is not None and count < 1:
         raise InputError(f"the number of examples must be at least 1, not {count}")
+    if count is not None and count >= 2**31:
+        raise InputError(f"the number of examples must be below {2**31}, not {count}")
     size = window or DATASETS[name]["image"]
     if len(size) != 2 or min(size) < 1:
         raise InputError(f"window must be two positive integers (height, width), not {size}")

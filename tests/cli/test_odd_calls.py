@@ -46,6 +46,7 @@ CALLS = (
     ("rtl-run", "--size", "tiny", "--dataset", ""),
     ("train", "--size", "", "--out", "new"),
     ("train", "--patch", "0", "--out", "new"),
+    ("evaluate", "--images", "999999999999999999999"),
     ("train", "--steps", "999999999999999999999", "--out", "new"),
     ("train", "--batch", "999999999999999999999", "--out", "new"),
 )  # fmt: skip
