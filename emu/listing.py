@@ -22,8 +22,8 @@ def listing(program: Program) -> Iterator[str]:
     for number, segment in enumerate(program.segments):
         yield ""
         yield f"# segment {number}, {segment.name}: {_turns(segment)}"
-        for label, names in segment.names:
-            yield f"#   {label}: {', '.join(names)}"
+        for key, names in segment.names:
+            yield f"#   {key}: {', '.join(names)}"
         for unit, queue, labels in zip(Unit, segment.queues, segment.labels, strict=True):
             if queue:
                 yield f"# {unit.name.lower()}: {len(queue):,} instructions"
