@@ -62,7 +62,7 @@ def test_json_has_the_public_keys_and_files_are_written(capsys, tmp_path):
 def test_the_report_replaces_no_foreign_table(capsys, tmp_path):
     (tmp_path / "page.csv").write_text("Layer, M, N, K,\n")
     message = refused(capsys, "simulate", *SMALL, "--report", tmp_path / "page.html")
-    assert "page.csv is no table of layers" in message
+    assert "page.csv exists and is not a table of layers" in message
     assert [path.name for path in tmp_path.iterdir()] == ["page.csv"]
 
 
