@@ -64,6 +64,7 @@ def verify(
     from hw.units import unit_names
     from model.errors import InputError
     from model.files import output_file, output_folder, replacing
+    from model.kinds import TESTS
     from sim.foreign import foreign_design
     from sim.icarus import icarus_version
     from sim.junit import junit_text
@@ -74,9 +75,7 @@ def verify(
     if rtl and len(names) != 1:
         raise InputError(f"--rtl stands in for one unit, not {len(names)}: name it, as in verify shiftmax")
     if junit:
-        if junit.suffix.lower() != ".xml":
-            raise InputError(f"--junit writes .xml, not {junit}")
-        output_file(junit)
+        output_file(junit, TESTS)
     if simulator == Tool.icarus:
         icarus_version()
     folder = output_folder(WAVES) if waves else None
@@ -91,7 +90,7 @@ def verify(
     ordered = [found[name] for name in names]
     ok = all(result.ok for result in ordered)
     if junit:
-        with replacing(junit) as path:
+        with replacing(junit, TESTS) as path:
             path.write_text(junit_text(ordered, f"intarsia.{description.name}"), encoding="utf-8")
     if json:
         report: dict[str, object] = {"machine": description.name, "simulator": simulator.value}

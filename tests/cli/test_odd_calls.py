@@ -14,7 +14,8 @@ COMMANDS = (
 )  # fmt: skip
 WRITING = (
     ("simulate", "--report"), ("simulate", "--trace"), ("simulate", "--program"), ("export", "--onnx"),
-    ("quantize", "--out"), ("evaluate", "--images", "1", "--confusion"),
+    ("quantize", "--out"), ("evaluate", "--images", "1", "--confusion"), ("verify", "argmax", "--junit"),
+    ("rtl-run", "--waves"),
 )  # fmt: skip
 TARGETS = (
     "", ".", "..", "/", "nothing/", "folder", "README.md", "noext", "text.json", "text.html", "text.onnx",

@@ -75,7 +75,7 @@ def test_waves_go_to_their_folder(capsys, played, tmp_path, monkeypatch):
         (("--rtl", "a.v"), "--rtl stands in for one unit, not 13: name it"),
         (("argmax", "--rtl", "none.v"), "none.v does not exist"),
         (("argmax", "--rtl", "pyproject.toml"), "--rtl takes files .v and .sv, not pyproject.toml"),
-        (("argmax", "--junit", "a.txt"), "--junit writes .xml, not a.txt"),
+        (("argmax", "--junit", "a.txt"), "a.txt: the name of a JUnit report must end in .xml"),
         (("argmax", "--simulator", "questa"), "'questa' is not one of"),
     ],
 )

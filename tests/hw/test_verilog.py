@@ -271,7 +271,7 @@ def test_two_machines_in_one_design(two_machines):
     complaints([*map(str, command), *(str(folder / file) for file in files)], VERILATOR_ROOT=str(root))
 
 
-@pytest.mark.skipif(not shutil.which("iverilog"), reason="Icarus Verilog is not installed")
+@pytest.mark.needs("iverilog")
 def test_two_machines_in_one_design_of_icarus(two_machines):
     files, folder = two_machines
     command = ["iverilog", "-g2005", "-o", str(folder / "out"), *(str(folder / file) for file in files)]

@@ -23,10 +23,10 @@ HAND_WRITTEN = Path(__file__).parent / "foreign"
 
 ICARUS = pytest.param(
     "icarus",
-    marks=pytest.mark.skipif(shutil.which("iverilog") is None, reason="needs Icarus Verilog: no iverilog"),
+    marks=pytest.mark.needs("iverilog"),
 )
 TOOLS = pytest.mark.parametrize("tool", ["verilator", ICARUS])
-needs_icarus = pytest.mark.skipif(shutil.which("iverilog") is None, reason="needs Icarus Verilog")
+needs_icarus = pytest.mark.needs("iverilog")
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
 
 from emu.machine import Machine
@@ -13,7 +11,7 @@ from sim.icarus import icarus_version
 from sim.verify import Setup, verify_unit
 
 
-@pytest.mark.skipif(shutil.which("iverilog") is None, reason="needs Icarus Verilog")
+@pytest.mark.needs("iverilog")
 def test_a_unit_passes_to_the_cycle():
     result = verify_unit("affine", Setup(Machine.load("tests/hw/small.toml"), 500, 1, tool="icarus"))
     assert (result.ok, result.faults, result.coverage) == (True, (), 1)
