@@ -87,6 +87,23 @@ def space_bytes(space: Space, machine: Machine, dram_bytes: int) -> int:
     }[space]
 
 
+def bank_mask(access: Access, machine: Machine) -> int:
+    """The banks of the scratchpad that an access touches, as bits; gaps between rows touch none."""
+    if access.space is not Space.SCRATCHPAD:
+        return 0
+    size = machine.bank_bytes
+    if max(access.stride1, access.stride2) <= size:
+        # No stride leaps over a bank.
+        first, last = access.low // size, (access.high - 1) // size
+        return (1 << last + 1) - (1 << first)
+    starts = access.starts()
+    firsts, lasts = starts // size, (starts + access.size - 1) // size
+    mask = 0
+    for first, last in set(zip(firsts.tolist(), lasts.tolist(), strict=True)):
+        mask |= (1 << last + 1) - (1 << first)
+    return mask
+
+
 def packed_bytes(instruction: Matmul, machine: Machine) -> int:
     """Size of a packed y: per L outputs their constants, then whole tiles."""
     depth = ceil_div(instruction.k, machine.depth) * machine.depth

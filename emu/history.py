@@ -1,4 +1,4 @@
-"""When every part of a memory was last written and read, so that hazards are found in program time."""
+"""What of a memory was written and when it was last written and read: hazards are found in program time."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ from emu.isa import Space
 from emu.program import Program
 
 GRANULE = 16
-"""Bytes whose history is kept together."""
+"""Bytes whose times are kept together; whether they were ever written is known of each."""
 SPILLED = ("activations", "labels")
 """Kinds of DRAM regions that the program itself writes; all others hold something from the start."""
 
-_NEVER = np.iinfo(np.int64).max
-
 
 class History:
-    """Ends of the last write and the last read of every granule from `origin` on, `size` bytes.
+    """From `origin` on, of `size` bytes: which hold something, and per granule the ends of the last write
+    and the last read.
 
     Accesses have to come by their time of start: `find` says what is wrong with one, and `mark`
     then records it.
@@ -29,29 +28,32 @@ class History:
     def __init__(self, origin: int, size: int) -> None:
         self.origin = origin // GRANULE
         self.granules = -(-(origin + size) // GRANULE) - self.origin
-        self.written = np.full(self.granules, _NEVER)
+        self.written = np.zeros(self.granules, np.int64)
         self.read = np.zeros(self.granules, np.int64)
+        self.held = np.zeros(self.granules * GRANULE, np.bool_)
 
     def fill(self, address: int, size: int) -> None:
         """These bytes hold something from the start."""
-        first, last = address // GRANULE, -(-(address + size) // GRANULE)
-        self.written[max(first - self.origin, 0) : max(last - self.origin, 0)] = 0
+        first = address - self.origin * GRANULE
+        self.held[max(first, 0) : max(first + size, 0)] = True
 
     def find(self, access: Access, start: int) -> tuple[int, str] | None:
         """The address and kind of the first hazard of an access that starts now."""
         part = self._part(access)
         if part is None:
             return None
-        written = self._view(self.written, part)
         if access.write:
             if self._view(self.read, part).max() > start:
                 return self._where(access, part, self.read > start), "is written while it is read"
-            if ((written > start) & (written != _NEVER)).any():
-                late = (self.written > start) & (self.written != _NEVER)
-                return self._where(access, part, late), "is written by two"
-        elif (last := written.max()) == _NEVER:
-            return self._where(access, part, self.written == _NEVER), "is read before it is written"
-        elif last > start:
+            if self._view(self.written, part).max() > start:
+                return self._where(access, part, self.written > start), "is written by two"
+            return None
+        held = self._bytes(access)
+        if not held.all():
+            i2, i1, byte = np.nonzero(~held)
+            places = access.low + i2 * access.stride2 + i1 * access.stride1 + byte
+            return int(places.min()), "is read before it is written"
+        if self._view(self.written, part).max() > start:
             return self._where(access, part, self.written > start), "is read while it is written"
         return None
 
@@ -61,6 +63,7 @@ class History:
         if part is None:
             return
         if access.write:
+            self._bytes(access)[...] = True
             if isinstance(part, Access):
                 self._view(self.written, part)[...] = end
             else:
@@ -92,6 +95,12 @@ class History:
         shape = part.count2, part.count1, -(-part.size // GRANULE)
         steps = part.stride2 // GRANULE * 8, part.stride1 // GRANULE * 8, 8
         return np.ndarray(shape, np.int64, array, (part.low // GRANULE - self.origin) * 8, steps)
+
+    def _bytes(self, access: Access) -> NDArray[np.bool_]:
+        """Which bytes of an access hold something, [count2, count1, size]."""
+        shape = access.count2, access.count1, access.size
+        strides = access.stride2, access.stride1, 1
+        return np.ndarray(shape, np.bool_, self.held, access.low - self.origin * GRANULE, strides)
 
     def _where(self, access: Access, part: Any, wrong: NDArray[np.bool_]) -> int:
         touched = self._view(np.arange(self.granules), part)

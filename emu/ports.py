@@ -14,30 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from emu.access import Access, accesses, space_bytes
+from emu.access import Access, accesses, bank_mask
 from emu.history import SPILLED, histories
-from emu.isa import (
-    Argmax,
-    Expand,
-    Gelu,
-    Instruction,
-    Load,
-    Matmul,
-    Residual,
-    Shiftmax,
-    Space,
-    Store,
-    Unit,
-    Wait,
-)
+from emu.isa import UNIT, Instruction, Space, Unit, Wait
+from emu.legal import InstructionError, check_instruction, check_overlaps
 from emu.machine import Machine
 from emu.program import Program, Segment
 from emu.timing import ProgramError, Timeline, simulate_program
 
-__all__ = ["ProgramError", "bank_mask", "check_program", "check_waits"]
+__all__ = ["ProgramError", "check_program", "check_waits"]
 
-ALIGNMENT = 16
-"""Of matrices in the scratchpad; labels begin anywhere."""
 OTHER_TIMINGS: tuple[dict[str, Any], ...] = (
     {"memory_latency": 1, "memory_width": 64},
     {"memory_latency": 3000},
@@ -51,11 +37,12 @@ OTHER_TIMINGS: tuple[dict[str, Any], ...] = (
 def check_program(program: Program, timeline: Timeline | None = None) -> None:
     """Raises ProgramError, with the unit, its instruction and the address, unless
 
-    - every WAIT is met, every address is inside its memory, STOREs stay inside regions of
-      activations and labels, and M fits the accumulator;
-    - no two units, nor two operands of one instruction, hold the same port of a bank together;
-    - what is read was written before, and nothing is overwritten while it is read or written. This
-      holds for the on-chip memories and for what the program keeps in DRAM, by granules of 16 bytes.
+    - every WAIT is met, and no instruction stops the machine by itself (`emu.legal`);
+    - nothing is written over what the same instruction reads or writes;
+    - LOADs read DRAM inside regions, STOREs stay inside those of activations and labels;
+    - no two units hold the same port of a bank together;
+    - every byte that is read was written before, and nothing is overwritten while it is read or written,
+      by granules of 16 bytes: in the on-chip memories and in what the program keeps in DRAM.
     """
     timeline = timeline or simulate_program(program)
     steps = [_steps(program, segment) for segment in program.segments]
@@ -67,23 +54,6 @@ def check_waits(program: Program) -> None:
     durations of this machine happen to make up for. A memory that stalls cannot break such a program."""
     for changes in OTHER_TIMINGS:
         check_program(replace(program, machine=replace(program.machine, **changes)))
-
-
-def bank_mask(access: Access, machine: Machine) -> int:
-    """The banks of the scratchpad that an access touches, as bits; row by row, gaps within rows none."""
-    if access.space is not Space.SCRATCHPAD:
-        return 0
-    size = machine.bank_bytes
-    if max(access.stride1, access.stride2) <= size:
-        # No stride leaps over a bank.
-        first, last = access.low // size, (access.high - 1) // size
-        return (1 << last + 1) - (1 << first)
-    starts = access.starts()
-    firsts, lasts = starts // size, (starts + access.size - 1) // size
-    mask = 0
-    for first, last in set(zip(firsts.tolist(), lasts.tolist(), strict=True)):
-        mask |= (1 << last + 1) - (1 << first)
-    return mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +74,7 @@ class _Step:
 def _steps(program: Program, segment: Segment) -> tuple[tuple[_Step, ...], ...]:
     """The instructions of a segment by unit, each checked by itself."""
     machine = program.machine
-    last_base = segment.base + (segment.repeat - 1) * segment.base_step
+    regions = _merged(program)
     found = []
     for unit, queue in zip(Unit, segment.queues, strict=True):
         steps = []
@@ -113,80 +83,70 @@ def _steps(program: Program, segment: Segment) -> tuple[tuple[_Step, ...], ...]:
                 continue
             name = type(instruction).__name__.lower()
             where = f"segment {segment.name}, {unit.name.lower()} {place} ({name})"
-            touched = accesses(instruction, machine, segment.base)
-            _check_bounds(program, where, touched)
-            _check_bounds(program, where, accesses(instruction, machine, last_base))
-            _check_fields(machine, where, instruction)
-            reads = _read_ports(machine, where, instruction, touched)
-            writes = 0
-            for access in touched:
-                if access.write:
-                    writes |= bank_mask(access, machine)
             based = getattr(instruction, "based", False)
+            try:
+                if UNIT[type(instruction)] is not unit:
+                    raise ProgramError("no instruction of this unit")
+                for iteration in range(segment.repeat if based else 1):
+                    base = segment.base + iteration * segment.base_step
+                    check_instruction(instruction, machine, program.dram_bytes, base)
+                    _check_regions(program, regions, accesses(instruction, machine, base))
+                check_overlaps(instruction, machine)
+            except (InstructionError, ProgramError) as error:
+                raise ProgramError(f"{where}: {error}") from None
+            touched = accesses(instruction, machine, segment.base)
+            reads, writes = (_ports(machine, touched, write=write) for write in (False, True))
             steps.append(_Step(where, instruction, touched, reads, writes, based))
         found.append(tuple(steps))
     return tuple(found)
 
 
-def _check_bounds(program: Program, where: str, touched: tuple[Access, ...]) -> None:
+def _check_regions(program: Program, regions: list[tuple[int, int]], touched: tuple[Access, ...]) -> None:
+    """What is read in DRAM is in regions, what is written in one that the program writes; `regions`: first
+    byte and end of all of them, those that touch as one."""
     for access in touched:
-        size = space_bytes(access.space, program.machine, program.dram_bytes)
-        space = access.space.name.lower()
-        if min(access.size, access.count1, access.count2) < 1:
-            raise ProgramError(f"{where}: an empty access to {space} {access.low:#x}, bytes are wanted")
-        if access.low < 0 or access.high > size:
-            raise ProgramError(
-                f"{where}: {space} {access.low:#x}..{access.high:#x} is outside 0x0..{size:#x}"
-            )
-        if (
-            access.space is Space.DRAM
-            and access.write
-            and not any(
-                region.kind in SPILLED
-                and region.address <= access.low
-                and access.high <= region.address + region.size
-                for region in program.regions
-            )
+        if access.space is not Space.DRAM:
+            continue
+        where = f"dram {access.low:#x}..{access.high:#x}"
+        if not access.write:
+            starts = np.array([access.low]) if _is_whole(access) else access.starts()
+            size = access.high - access.low if _is_whole(access) else access.size
+            firsts, ends = np.array(regions, np.int64).reshape(-1, 2).T
+            place = np.searchsorted(firsts, starts, side="right") - 1
+            if (place < 0).any() or (starts + size > ends[place]).any():
+                raise ProgramError(f"{where} is not all inside regions, what holds something is wanted")
+        elif not any(
+            region.kind in SPILLED
+            and region.address <= access.low
+            and access.high <= region.address + region.size
+            for region in program.regions
         ):
-            raise ProgramError(
-                f"{where}: dram {access.low:#x}..{access.high:#x} is no region of {' or '.join(SPILLED)}"
-            )
+            raise ProgramError(f"{where} is no region of {' or '.join(SPILLED)}")
 
 
-def _check_fields(machine: Machine, where: str, instruction: Instruction) -> None:
-    for access in accesses(instruction, machine):
-        label = isinstance(instruction, Argmax) and access.write
-        label |= isinstance(instruction, Expand) and not access.write
-        free = label or isinstance(instruction, Load | Store) or access.space is not Space.SCRATCHPAD
-        if not free and (access.address % ALIGNMENT or access.stride1 % ALIGNMENT):
-            raise ProgramError(
-                f"{where}: a matrix at {access.address:#x} with stride {access.stride1},"
-                f" multiples of {ALIGNMENT} are wanted"
-            )
-    if isinstance(instruction, Matmul) and instruction.m > machine.accumulator_rows:
-        raise ProgramError(f"{where}: M is {instruction.m}, at most {machine.accumulator_rows} is wanted")
-    if isinstance(instruction, Shiftmax | Gelu) and instruction.length > machine.row_length:
-        raise ProgramError(
-            f"{where}: a row has {instruction.length} elements, at most {machine.row_length} are wanted"
-        )
-    if isinstance(instruction, Shiftmax) and not instruction.out8:
-        source, _, target = accesses(instruction, machine)
-        if source.low < target.high and target.low < source.high:
-            raise ProgramError(
-                f"{where}: 16-bit outputs at {target.low:#x} overlap their source at {source.low:#x}"
-            )
+def _is_whole(access: Access) -> bool:
+    """Whether its pieces have no gaps."""
+    return access.count2 == 1 and (access.count1 == 1 or access.stride1 == access.size)
 
 
-def _read_ports(machine: Machine, where: str, instruction: Instruction, touched: tuple[Access, ...]) -> int:
-    """Banks whose read port is held; the operands of a product or a residual must differ in them."""
+def _merged(program: Program) -> list[tuple[int, int]]:
+    """First byte and end of all regions, in order, those that touch as one."""
+    found: list[tuple[int, int]] = []
+    for region in sorted(program.regions, key=lambda region: region.address):
+        first, end = region.address, region.address + region.size
+        if found and first <= found[-1][1]:
+            found[-1] = found[-1][0], max(end, found[-1][1])
+        elif region.size:
+            found.append((first, end))
+    return found
+
+
+def _ports(machine: Machine, touched: tuple[Access, ...], *, write: bool) -> int:
+    """Banks whose read or write port is held."""
     held = 0
     for access in touched:
-        mask = 0 if access.write else bank_mask(access, machine)
-        if mask & held and isinstance(instruction, Matmul | Residual):
-            raise ProgramError(
-                f"{where}: its operands share {_banks(mask & held)}, the second is at {access.low:#x}"
-            )
-        held |= mask
+        if access.write == write:
+            held |= bank_mask(access, machine)
     return held
 
 

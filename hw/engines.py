@@ -117,13 +117,24 @@ class Engines(wiring.Component):
             *((unit, engines[unit].read0) for unit in ROW_UNITS),
         ]
         writers = [(unit, engines[unit].write) for unit in (Unit.ARRAY, Unit.ELEMENTWISE, *ROW_UNITS)]
+
+        def of_unit(unit: Unit) -> tuple[int, int]:
+            """Its two read ports."""
+            first, second = (k for k, (user, _) in enumerate(readers) if user is unit)
+            return first, second
+
         users = [*(unit for unit, _ in readers), Unit.LOAD, *(unit for unit, _ in writers)]
         scratchpad = self.make_scratchpad(
             machine,
             reads=tuple(shape_of(reader) for _, reader in readers),
             writes=(chip_shape(width), *(shape_of(writer) for _, writer in writers)),
             domains=tuple(clocks[unit] for unit in users),
+            apart=(of_unit(Unit.ARRAY), of_unit(Unit.ELEMENTWISE)),
         )
+        m.d.comb += [
+            scratchpad.begin0.eq(self.unit[Unit.ARRAY].start),
+            scratchpad.begin1.eq(self.unit[Unit.ELEMENTWISE].start),
+        ]
         m.submodules.scratchpad = scratchpad
         for port, (_, reader) in zip(scratchpad.read, readers, strict=True):
             wiring.connect(m, reader, port)

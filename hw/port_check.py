@@ -29,6 +29,8 @@ class PortCheck(wiring.Component):
     line0... : In(28) per port, the first line;  enable0... : In per port, by line from there on, of which
         those that are enabled come first
     error : Out(ERROR_BITS) per port, combinational
+    active0..., bank0..., crosses0... : Out per port, whether its first line is one of the scratchpad's,
+        that line's bank, and whether others are in the next bank; combinational
     """
 
     def __init__(self, machine: Machine, shapes: tuple[Shape, ...]) -> None:
@@ -36,6 +38,7 @@ class PortCheck(wiring.Component):
         members: dict[str, wiring.Member] = {"error": Out(ERROR_BITS).array(len(shapes))}
         for k, shape in enumerate(shapes):
             members |= {f"line{k}": In(LINE_BITS), f"enable{k}": In(shape.lines)}
+            members |= {f"active{k}": Out(1), f"bank{k}": Out(range(machine.banks)), f"crosses{k}": Out(1)}
         super().__init__(members)
         self.requests = [
             (getattr(self, f"line{k}"), getattr(self, f"enable{k}")) for k in range(len(shapes))
@@ -45,12 +48,10 @@ class PortCheck(wiring.Component):
         m = Module()
         lines = self.machine.scratchpad_bytes // LINE_BYTES
         bank_lines = self.machine.bank_bytes // LINE_BYTES
-        # Of every request: whether its first line is one of the scratchpad's, and that line's bank; whether
-        # others are in the next bank. Lines are enabled late, so what does not need that comes first.
+        # Lines are enabled late, so what does not need that comes first.
         spans = []
         for k, (line, enable) in enumerate(self.requests):
-            active, crosses = Signal(name=f"active{k}"), Signal(name=f"crosses{k}")
-            bank = Signal(range(self.machine.banks), name=f"bank{k}")
+            active, bank, crosses = (getattr(self, f"{name}{k}") for name in ("active", "bank", "crosses"))
             row = remainder(line, bank_lines)
             m.d.comb += [
                 bank.eq(quotient(line, bank_lines)),

@@ -48,7 +48,10 @@ class ShiftmaxEngine(RowEngine):
         ]
 
     def faults(self) -> list[Value]:
-        return [self.field("length") > self.machine.row_length]
+        return [
+            self.field("length") > self.machine.row_length,
+            ~self.field("out8") & (self.field("source") == self.field("target")),
+        ]
 
     def parameter_faults(self) -> list[Value]:
         return [

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Array, Cat, DomainRenamer, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 from amaranth.utils import ceil_log2
@@ -14,8 +14,9 @@ from amaranth.utils import ceil_log2
 from emu.machine import Machine
 from hw.bank import Bank, Choice, row_bits
 from hw.lanes import in_column, lane_address, row_of, spread
+from hw.operand_check import OperandCheck
 from hw.port_check import PortCheck, quotient, remainder
-from hw.ports import LINE_BYTES, LINE_SHIFT, READ_LATENCY, Shape, read_port, write_port
+from hw.ports import LINE_BYTES, LINE_SHIFT, PORT_ERROR, READ_LATENCY, Shape, read_port, write_port
 
 
 @dataclass(frozen=True)
@@ -34,17 +35,21 @@ class Scratchpad(wiring.Component):
     Line i stands in bank i // (lines of a bank), and there in column i % (W / 16): so what a port moves
     needs one row of every column at most, of one bank or of two neighbours. Ports may not touch the same
     bank in the same cycle: both then get an error, and what they read, or what the bank holds, is
-    undefined.
+    undefined. Those of a pair that must stay `apart` get it from the third cycle after the request on that
+    touches what the other has touched, until the next instruction.
 
     Parameters
     ----------
     machine : banks, bank_kib, word
     reads, writes : shapes of the ports; of at most W lanes and W / 16 lines
     domains : by port, reads first, the clock domain of its requests; `sync` for all if not given
+    apart : pairs of read ports, each with one clock domain, that read the operands of one instruction: they
+        may not touch the same bank even in different cycles of it
 
     Members
     -------
     read : In(read_port) per shape;  write : In(write_port) per shape; as read0, read1...
+    begin0... : In(1) per pair of `apart`, an instruction starts
 
     Timing: hw/ports.py.
     """
@@ -56,13 +61,16 @@ class Scratchpad(wiring.Component):
         reads: tuple[Shape, ...],
         writes: tuple[Shape, ...],
         domains: tuple[str, ...] = (),
+        apart: tuple[tuple[int, int], ...] = (),
     ) -> None:
         self.machine, self.reads, self.writes = machine, reads, writes
         self.domains = domains or ("sync",) * (len(reads) + len(writes))
+        self.apart = apart
         self.columns = machine.word // LINE_BYTES
         super().__init__(
             {f"read{k}": In(read_port(shape)) for k, shape in enumerate(reads)}
             | {f"write{k}": In(write_port(shape)) for k, shape in enumerate(writes)}
+            | {f"begin{pair}": In(1) for pair in range(len(apart))}
         )
 
     @cached_property
@@ -79,10 +87,14 @@ class Scratchpad(wiring.Component):
         for kind, ports, shapes in (("read", self.read, self.reads), ("write", self.write, self.writes)):
             m.submodules[f"{kind}_check"] = check = PortCheck(self.machine, shapes)
             domains = self.domains[: len(shapes)] if kind == "read" else self.domains[-len(shapes) :]
+            clashes = self._operands(m, check) if kind == "read" else {}
             for k, (port, domain) in enumerate(zip(ports, domains, strict=True)):
                 line, enable = check.requests[k]
                 m.d.comb += [line.eq(port.address[LINE_SHIFT:]), enable.eq(port.enable)]
-                m.d[domain] += port.error.eq(check.error[k])
+                error: Value = check.error[k]
+                if k in clashes:
+                    error = Mux((error == 0) & clashes[k], PORT_ERROR, error)
+                m.d[domain] += port.error.eq(error)
                 if kind == "read":
                     continue
                 written = Written(
@@ -99,6 +111,20 @@ class Scratchpad(wiring.Component):
                         written.data.eq(port.data),
                     ]
                 found.append(written)
+        return found
+
+    def _operands(self, m: Module, check: PortCheck) -> dict[int, Value]:
+        """By read port, whether the other of its pair has touched a bank that it has touched."""
+        found = {}
+        for pair, ports in enumerate(self.apart):
+            operands = OperandCheck(banks=self.machine.banks)
+            domain = self.domains[ports[0]]
+            m.submodules[f"operands{pair}"] = DomainRenamer(domain)(operands)
+            m.d.comb += operands.begin.eq(getattr(self, f"begin{pair}"))
+            for k, port in enumerate(ports):
+                for name in ("active", "bank", "crosses"):
+                    m.d.comb += getattr(operands, f"{name}{k}").eq(getattr(check, f"{name}{port}"))
+                found[port] = operands.clash
         return found
 
     def elaborate(self, platform: Any) -> Module:

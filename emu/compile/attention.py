@@ -99,6 +99,7 @@ class Attention(BlockPart):
                     done = c.linear(
                         label, source, a.stride, out, self.pitch, rows, packed, y, first, tiles, out16=False
                     )
+                    columns = min(columns, self.width - column)
                     column += (part * self.heads + head) * self.width
                     c.probe(label, Unit.ARRAY, done, out, self.pitch, rows, columns, "int8", start, column)
                 c.close(a, index, source, store=False)
@@ -179,7 +180,7 @@ class Attention(BlockPart):
             out,
             rows,
             tokens,
-            self.width,
+            self.pitch,
             self.weight_stride,
             self.pitch,
             stride,
@@ -189,10 +190,10 @@ class Attention(BlockPart):
         )
         reads = (
             block(p, self.weight_stride, rows, tokens * (1 + wide)),
-            block(v, self.pitch, tokens, self.width),
+            block(v, self.pitch, tokens, self.pitch),
             self._word("mix"),
         )
-        done = c.add(Unit.ARRAY, matmul, label, reads, (block(out, stride, rows, self.width),))
+        done = c.add(Unit.ARRAY, matmul, label, reads, (block(out, stride, rows, self.pitch),))
         c.probe(label, Unit.ARRAY, done, out, stride, rows, self.width, "int8", start, head * self.width)
         if not mix.resident:
             self._store_tile(head, start, rows, index, out)

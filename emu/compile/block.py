@@ -45,7 +45,9 @@ class Constants:
         qkv = []
         for head in range(heads):
             parts = [part * inner + head * width for part in range(3)]
-            q, k, v = (moved(layout.packed(nodes["qkv"], slice(p, p + width))) for p in parts)
+            q, k = (moved(layout.packed(nodes["qkv"], slice(p, p + width))) for p in parts[:2])
+            # What pads the values of a head, and so what it mixes, is written too: proj reads it.
+            v = moved(layout.packed(nodes["qkv"], slice(parts[2], parts[2] + width), pitch=16))
             qkv.append((q, k, v))
         proj = moved(layout.packed(nodes["proj"], spread=(heads, padded(width, 16))))
         fc1, fc2 = (moved(layout.packed(nodes[key])) for key in ("fc1", "fc2"))

@@ -38,6 +38,14 @@ class Matrix:
         """Bytes from row to row, on chip and in DRAM."""
         return padded(self.columns * np.dtype(self.dtype).itemsize, 16)
 
+    def pieces(self, rows: int) -> dict[str, int]:
+        """Fields of a transfer of so many rows: one piece, or each row without what pads it to the stride,
+        for nobody ever writes that."""
+        size = self.columns * np.dtype(self.dtype).itemsize
+        if size == self.stride:
+            return {"size": rows * size}
+        return {"size": size, "count1": rows, "dram_stride1": self.stride, "stride1": self.stride}
+
     @cached_property
     def blocks(self) -> list[tuple[int, int]]:
         """First row and number of rows of every block."""
@@ -95,7 +103,7 @@ class Context:
         head: int | None = None,
     ) -> None:
         """Note where a part of a tensor stands after an instruction."""
-        if self.emitter is not None:
+        if self.emitter is not None and rows > 0 < columns:
             self.emitter.probes.append(
                 Probe(tensor, unit, index, address, stride, rows, columns, dtype, row, column, head)
             )
@@ -173,8 +181,7 @@ class Context:
         """LOAD a block of a matrix from DRAM."""
         start, rows = matrix.blocks[index]
         assert matrix.dram is not None
-        size = rows * matrix.stride
-        load = Load(matrix.dram + start * matrix.stride, Space.SCRATCHPAD, address, size)
+        load = Load(matrix.dram + start * matrix.stride, Space.SCRATCHPAD, address, **matrix.pieces(rows))
         written = (block(address, matrix.stride, rows, matrix.stride),)
         self.add(Unit.LOAD, load, matrix.name, (), written, ((matrix.name, index),))
 
@@ -182,7 +189,7 @@ class Context:
         """STORE a block of a matrix to DRAM."""
         start, rows = matrix.blocks[index]
         assert matrix.dram is not None
-        store = Store(matrix.dram + start * matrix.stride, address, rows * matrix.stride)
+        store = Store(matrix.dram + start * matrix.stride, address, **matrix.pieces(rows))
         read = (block(address, matrix.stride, rows, matrix.stride),)
         self.add(Unit.STORE, store, matrix.name, read, (), (), ((matrix.name, index),))
 

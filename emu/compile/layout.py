@@ -65,16 +65,22 @@ class Layout:
         return self.place(name, array.nbytes, kind, lambda: as_bytes(array))
 
     def packed(
-        self, node: Node, rows: slice | None = None, spread: tuple[int, int] | None = None
+        self,
+        node: Node,
+        rows: slice | None = None,
+        spread: tuple[int, int] | None = None,
+        pitch: int = 1,
     ) -> Packed:
         """The weight of a linear node (its outputs `rows`) in the order of MATMUL's tiles.
 
         spread (heads, width): every head's inputs are followed by zeros up to `width`.
+        pitch: the outputs are followed by some that are 0, up to a multiple of it.
         """
         machine, constants = self.machine, self.graph.constants
         weight = constants[node.constants["weight"]]
         part = rows or slice(0, weight.shape[0])
-        outputs, inputs = part.stop - part.start, weight.shape[1]
+        zeros = -(part.stop - part.start) % pitch
+        outputs, inputs = part.stop - part.start + zeros, weight.shape[1]
         if spread:
             inputs = spread[0] * spread[1]
         tiles, depth_tiles = -(-outputs // machine.lanes), -(-inputs // machine.depth)
@@ -83,7 +89,8 @@ class Layout:
         def content() -> Bytes:
             bias = constants[node.constants["bias"]][part] if "bias" in node.constants else None
             b, c = (constants[node.constants[role]][part] for role in ("b", "c"))
-            return pack(_spread(weight[part], spread), bias, b, c, machine)
+            bias, b, c = (a if a is None else np.pad(a, (0, zeros)) for a in (bias, b, c))
+            return pack(np.pad(_spread(weight[part], spread), ((0, zeros), (0, 0))), bias, b, c, machine)
 
         name = node.name if rows is None else f"{node.name}[{part.start}:{part.stop}]"
         address = self.place(name, tiles * tile_bytes, "weights", content)

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emu.execute.memory import ALIGNMENT, FIELD, InstructionError, Memories, check, positive
+from emu.execute.memory import Memories
 from emu.isa import Layout, Matmul, Space
+from emu.legal import FIELD, InstructionError
 from model.integer import arithmetic, kernels
 from model.integer.constants import MAX_SHIFT
 
@@ -19,18 +20,15 @@ ENTRY = np.dtype([("bias", "<i4"), ("b", "<i4"), ("c", "u1"), ("zeros", "u1", 3)
 
 def matmul(memories: Memories, op: Matmul) -> None:
     """out = requantize(x y^T + bias, b, c); y is read where and as `op.layout` says."""
-    positive(op, "k", "n")
-    check("m", op.m, 1, min(memories.machine.accumulator_rows, 65535))
-    x = memories.matrix("x", op.x, op.x_stride, op.m, op.k, np.int16 if op.x16 else np.int8)
-    out = memories.matrix("out", op.out, op.out_stride, op.m, op.n, np.int16 if op.out16 else np.int8)
+    x = memories.matrix(op.x, op.x_stride, op.m, op.k, np.int16 if op.x16 else np.int8)
+    out = memories.matrix(op.out, op.out_stride, op.m, op.n, np.int16 if op.out16 else np.int8)
     bias: NDArray[np.int32] | None = None
     if op.layout is Layout.PACKED:
         y, bias, b, c = _packed(memories, op)
     else:
         lane_major = op.layout is Layout.LANE_MAJOR
         rows, columns = (op.n, op.k) if lane_major else (op.k, op.n)
-        y = memories.matrix("y", op.y, op.y_stride, rows, columns, np.int8)
-        memories.check_banks("x", x, "y", y)
+        y = memories.matrix(op.y, op.y_stride, rows, columns, np.int8)
         y = y if lane_major else y.T
         b, c = (np.array([value]) for value in memories.parameter(op.param, SCALAR))
     if c.max() > MAX_SHIFT:
@@ -54,8 +52,6 @@ def _accumulate(x: Any, y: Any, bias: NDArray[np.int32] | None) -> NDArray[np.in
 
 def _packed(memories: Memories, op: Matmul) -> tuple[Any, Any, Any, Any]:
     """Weights [N, K], bias, b and c [N] of the tiles at y in the stationary buffer."""
-    if op.y % ALIGNMENT:
-        raise InstructionError(FIELD, f"y is at {op.y:#x}, a multiple of {ALIGNMENT} is wanted")
     lanes, depth = memories.machine.lanes, memories.machine.depth
     tiles, steps = -(-op.n // lanes), -(-op.k // depth)
     head, body = lanes * ENTRY.itemsize, steps * lanes * depth

@@ -11,16 +11,7 @@ from numpy.typing import NDArray
 
 from emu.execute import rows
 from emu.execute.matrix import matmul
-from emu.execute.memory import (
-    FIELD,
-    UNKNOWN,
-    WATCHDOG,
-    InstructionError,
-    MachineError,
-    Memories,
-    check,
-    positive,
-)
+from emu.execute.memory import MachineError, Memories
 from emu.isa import (
     UNIT,
     Argmax,
@@ -37,6 +28,14 @@ from emu.isa import (
     Store,
     Unit,
     Wait,
+)
+from emu.legal import (
+    FIELD,
+    UNKNOWN,
+    WATCHDOG,
+    InstructionError,
+    check_instruction,
+    check_overlaps,
 )
 from emu.program import Probe, Program, Segment
 from model.errors import InputError
@@ -65,21 +64,33 @@ def execute(
 ) -> NDArray[np.uint8]:
     """Run a program from the DRAM contents `dram` [program.dram_bytes]; returns those at its end.
 
-    On-chip memories begin filled with `POISON`. The first unit of `order` that can go on does so
-    until a wait holds it; the result of a program that waits wherever it must is the same in every
-    order. `on_probe` is called wherever the program says what memory holds.
+    The first unit of `order` that can go on does so until a wait holds it; the result of a program that
+    waits wherever it must is the same in every order. `on_probe` is called wherever the program says what
+    memory holds.
 
-    Raises MachineError where the machine would stop, InputError for a `dram` of another size.
+    Raises MachineError where the machine would stop, ProgramError at an instruction whose result is
+    undefined, InputError for a `dram` of another size.
     """
+    return run(program, dram, on_probe=on_probe, order=order).spaces[Space.DRAM]
+
+
+def run(
+    program: Program,
+    dram: NDArray[np.uint8],
+    *,
+    on_probe: OnProbe | None = None,
+    order: Sequence[Unit] = tuple(Unit),
+) -> Memories:
+    """As `execute`; all memories at its end."""
     if dram.shape != (program.dram_bytes,) or dram.dtype != np.uint8:
         found = f"{dram.dtype} {list(dram.shape)}"
         raise InputError(f"DRAM contents are {found}, uint8 [{program.dram_bytes}] is wanted")
     if sorted(order) != list(Unit):
         raise InputError(f"order is {list(order)}, every unit once is wanted")
     memories = Memories(program.machine, np.array(dram, order="C"))
-    for segment in program.segments:
-        _Run(memories, segment, on_probe).run(order)
-    return memories.spaces[Space.DRAM]
+    for number, segment in enumerate(program.segments):
+        _Run(memories, number, segment, on_probe).run(order)
+    return memories
 
 
 class _Queue:
@@ -94,8 +105,8 @@ class _Queue:
 class _Run:
     """One segment on its way."""
 
-    def __init__(self, memories: Memories, segment: Segment, on_probe: OnProbe | None) -> None:
-        self.memories, self.segment, self.on_probe = memories, segment, on_probe
+    def __init__(self, memories: Memories, number: int, segment: Segment, on_probe: OnProbe | None) -> None:
+        self.memories, self.number, self.segment, self.on_probe = memories, number, segment, on_probe
         self.queues = [_Queue(unit, queue) for unit, queue in zip(Unit, segment.queues, strict=True)]
         self.probes: dict[tuple[Unit, int], list[Probe]] = defaultdict(list)
         for probe in segment.probes:
@@ -107,7 +118,8 @@ class _Run:
         if blocked := [queue for queue in self.queues if self.unfinished(queue)]:
             what = "; ".join(self.blocked(queue) for queue in blocked)
             sentence = f"no unit can go on in segment {self.segment.name}: {what}"
-            raise MachineError(WATCHDOG, blocked[0].unit, blocked[0].position, sentence)
+            first = blocked[0]
+            raise MachineError(WATCHDOG, first.unit, first.position, sentence, self.number, first.iteration)
 
     def unfinished(self, queue: _Queue) -> bool:
         return bool(queue.instructions) and queue.iteration < self.segment.repeat
@@ -119,6 +131,8 @@ class _Run:
             op = queue.instructions[queue.position]
             if not isinstance(op, Wait):
                 self.step(queue, op)
+            elif self.never(queue, op):
+                raise self.error(queue, FIELD, self.never(queue, op))
             elif self.wanted(queue, op) > self.queues[op.unit].completed:
                 break
             queue.position += 1
@@ -131,19 +145,36 @@ class _Run:
         try:
             if UNIT.get(type(op)) is not queue.unit:
                 raise InstructionError(UNKNOWN, f"{type(op).__name__} is no instruction of this unit")
+            machine, dram = self.memories.machine, self.memories.spaces[Space.DRAM]
+            base = self.segment.base + queue.iteration * self.segment.base_step
+            check_instruction(op, machine, dram.size, base)
+            check_overlaps(op, machine)
             if isinstance(op, Load | Store):
-                base = self.segment.base + queue.iteration * self.segment.base_step
                 _copy(self.memories, op, base if op.based else 0)
             else:
                 COMPUTE[type(op)](self.memories, op)
         except InstructionError as error:
-            where = f"segment {self.segment.name}, iteration {queue.iteration}"
-            raise MachineError(error.code, queue.unit, queue.position, f"{error} ({where})") from None
+            raise self.error(queue, error.code, str(error)) from None
         if self.on_probe:
             for probe in self.probes.get((queue.unit, queue.completed % queue.total), ()):
                 tensor = self.segment.name_of(probe.tensor, queue.iteration)
                 _report(self.memories, probe, tensor, self.on_probe)
         queue.completed += 1
+
+    def error(self, queue: _Queue, code: int, sentence: str) -> MachineError:
+        """Of the instruction at which a queue is."""
+        where = f"segment {self.segment.name}, iteration {queue.iteration}"
+        return MachineError(
+            code, queue.unit, queue.position, f"{sentence} ({where})", self.number, queue.iteration
+        )
+
+    def never(self, queue: _Queue, wait: Wait) -> str:
+        """What a count that is not reached in the last iteration wants, else nothing."""
+        total = self.queues[wait.unit].total
+        if wait.count <= total:
+            return ""
+        whose = f"the instructions of {Unit(wait.unit).name.lower()}"
+        return f"count is {wait.count}, at most {total}, {whose}, is wanted"
 
     def wanted(self, queue: _Queue, wait: Wait) -> int:
         """How many instructions the awaited unit must have completed."""
@@ -159,15 +190,7 @@ class _Run:
 
 def _copy(memories: Memories, op: Load | Store, base: int) -> None:
     """LOAD and STORE: count2 * count1 pieces between DRAM and another memory."""
-    positive(op, "count1", "count2")
-    positive(op, "size", high=2**32 - 1)
-    check("stride1", op.stride1, 0, 65535)
-    check("stride2", op.stride2, 0, 65535)
-    check("DRAM stride1", op.dram_stride1, 0, 2**32 - 1)
-    check("DRAM stride2", op.dram_stride2, 0, 2**32 - 1)
     space = op.space if isinstance(op, Load) else Space.SCRATCHPAD
-    if space is Space.DRAM:
-        raise InstructionError(FIELD, "the other memory is DRAM, one on the chip is wanted")
     shape = op.count2, op.count1, op.size
     strides = op.dram_stride2, op.dram_stride1
     outside = memories.view(Space.DRAM, base + op.dram, shape, strides, np.uint8)

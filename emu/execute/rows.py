@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from emu.execute.memory import FIELD, InstructionError, Memories, check, positive
+from emu.execute.memory import Memories
 from emu.isa import Argmax, Expand, Gelu, Layernorm, Lookup, Residual, Shiftmax, Space
-from emu.machine import CONSTANT_SLOTS, SLOT_CHANNELS
+from emu.legal import check
+from emu.machine import SLOT_CHANNELS
 from model.integer import kernels
 from model.integer.constants import GELU_FORMS, MAX_BIAS, MAX_I0, MAX_SHIFT
 from model.integer.fast import gelu_table
@@ -27,12 +28,6 @@ FORMS = tuple(GELU_FORMS)
 
 
 def shiftmax(memories: Memories, op: Shiftmax) -> None:
-    positive(op, "rows")
-    positive(op, "length", high=memories.machine.row_length)
-    if not op.out8 and op.source == op.target:
-        raise InstructionError(
-            FIELD, f"target is {op.target:#x} like the source, another place is wanted for 16 bits"
-        )
     source, target = _rows(memories, op, np.int8, np.int8 if op.out8 else np.int16)
     i0, n, reciprocal_bits = memories.parameter(op.param, SHIFTMAX)
     check("i0", i0, 1, MAX_I0)
@@ -43,9 +38,6 @@ def shiftmax(memories: Memories, op: Shiftmax) -> None:
 
 
 def layernorm(memories: Memories, op: Layernorm) -> None:
-    positive(op, "rows")
-    positive(op, "length", high=SLOT_CHANNELS)
-    check("slot", op.slot, 0, CONSTANT_SLOTS - 1)
     source, target = _rows(memories, op, np.int16, np.int16 if op.out16 else np.int8)
     place = op.slot * SLOT_CHANNELS * CHANNEL.itemsize
     channels = memories.view(Space.CONSTANTS, place, (op.length,), (), CHANNEL)
@@ -58,8 +50,6 @@ def layernorm(memories: Memories, op: Layernorm) -> None:
 
 
 def gelu(memories: Memories, op: Gelu) -> None:
-    positive(op, "rows")
-    positive(op, "length", high=memories.machine.row_length)
     source, target = _rows(memories, op, np.int8, np.int8)
     b, c, form, i0 = memories.parameter(op.param, GELU)
     check("shift c", c, 0, MAX_SHIFT)
@@ -71,11 +61,9 @@ def gelu(memories: Memories, op: Gelu) -> None:
 
 
 def residual(memories: Memories, op: Residual) -> None:
-    positive(op, "rows", "length")
-    x = memories.matrix("x", op.x, op.x_stride, op.rows, op.length, np.int16)
-    identity = memories.matrix("identity", op.identity, op.identity_stride, op.rows, op.length, np.int16)
-    target = memories.matrix("target", op.target, op.target_stride, op.rows, op.length, np.int16)
-    memories.check_banks("x", x, "identity", identity)
+    x = memories.matrix(op.x, op.x_stride, op.rows, op.length, np.int16)
+    identity = memories.matrix(op.identity, op.identity_stride, op.rows, op.length, np.int16)
+    target = memories.matrix(op.target, op.target_stride, op.rows, op.length, np.int16)
     b1, c1, b2, c2 = memories.parameter(op.param, RESIDUAL)
     check("shift c1", c1, 0, MAX_SHIFT)
     check("shift c2", c2, 0, MAX_SHIFT)
@@ -84,32 +72,26 @@ def residual(memories: Memories, op: Residual) -> None:
 
 
 def lookup(memories: Memories, op: Lookup) -> None:
-    positive(op, "rows", "length")
     source, target = _rows(memories, op, np.uint8, np.int8)
     table = memories.view(Space.TABLE, 0, (3, 256), (256,), np.int8)
     target[:] = table[np.arange(op.length) % 3, source]
 
 
 def argmax(memories: Memories, op: Argmax) -> None:
-    positive(op, "rows")
-    positive(op, "length", high=65535 if op.wide else 256)
-    source = memories.matrix("source", op.source, op.source_stride, op.rows, op.length, np.int16)
-    target = memories.matrix("target", op.target, 0, 1, op.rows, np.uint16 if op.wide else np.uint8)
+    source = memories.matrix(op.source, op.source_stride, op.rows, op.length, np.int16)
+    target = memories.matrix(op.target, 0, 1, op.rows, np.uint16 if op.wide else np.uint8)
     target[0] = np.argmax(source, axis=1)
 
 
 def expand(memories: Memories, op: Expand) -> None:
-    if op.wide and op.factor == 1:
-        raise InstructionError(FIELD, "factor is 1, 2 or more is wanted for 16-bit labels")
-    positive(op, "rows", "length", "factor")
     label = np.uint16 if op.wide else np.uint8
-    source = memories.matrix("source", op.source, op.source_stride, op.rows, op.length, label)
+    source = memories.matrix(op.source, op.source_stride, op.rows, op.length, label)
     width = op.length * op.factor
-    target = memories.matrix("target", op.target, op.target_stride, op.rows, width, label)
+    target = memories.matrix(op.target, op.target_stride, op.rows, width, label)
     target[:] = np.repeat(source, op.factor, axis=1)
 
 
 def _rows(memories: Memories, op: Any, read: Any, write: Any) -> tuple[Any, Any]:
     """Source and target of an instruction whose rows stay as long as they are."""
-    source = memories.matrix("source", op.source, op.source_stride, op.rows, op.length, read)
-    return source, memories.matrix("target", op.target, op.target_stride, op.rows, op.length, write)
+    source = memories.matrix(op.source, op.source_stride, op.rows, op.length, read)
+    return source, memories.matrix(op.target, op.target_stride, op.rows, op.length, write)

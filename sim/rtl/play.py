@@ -30,8 +30,9 @@ class Played:
     """What the RTL did.
 
     cycles: in which it ran. starts, ends: by unit, of every instruction. registers: by address.
-    dram: its contents at the end. states: of the probes. differences: the number of a probe that was
-    different and the bytes found there, in order of time. faults: rules of the buses that were broken.
+    dram, scratchpad: their contents at the end. states: of the probes. differences: the number of a probe
+    that was different and the bytes found there, in order of time. faults: rules of the buses that were
+    broken.
     """
 
     cycles: int
@@ -39,6 +40,7 @@ class Played:
     ends: tuple[Cycles, ...]
     registers: dict[int, int]
     dram: NDArray[np.uint8]
+    scratchpad: NDArray[np.uint8]
     states: NDArray[np.uint32]
     differences: list[tuple[int, bytes]]
     faults: tuple[str, ...]
@@ -49,6 +51,7 @@ def play(
     simulator: Path,
     job: Job,
     dram: NDArray[np.uint8],
+    scratchpad: NDArray[np.uint8],
     probes: NDArray[np.void],
     *,
     latency: int,
@@ -56,7 +59,8 @@ def play(
     waves: tuple[Path, int, int] | None = None,
     on_cycle: Callable[[int], None] = lambda cycle: None,
 ) -> Played:
-    """Runs a job on memory contents, its instructions behind them; `probes` as `sim.rtl.probes` makes them.
+    """Runs a job on contents of DRAM, its instructions behind them, and of the scratchpad; `probes` as
+    `sim.rtl.probes` makes them.
 
     The run is given up after `limit` cycles. `waves` are a file, .vcd or .fst as the simulator was compiled
     for, and the first and last cycle of it; the file is not there if these were not reached. `on_cycle` is
@@ -71,6 +75,7 @@ def play(
         with (folder / "dram").open("wb") as file:
             dram.tofile(file)
             file.write(bytes(job.code_at - len(dram)) + job.code)
+        scratchpad.tofile(folder / "scratchpad")
         probes.tofile(folder / "probes")
         command = [
             str(simulator),
@@ -98,6 +103,7 @@ def play(
             ends=ends,
             registers=dict(zip(READS, map(int, printed["register"]), strict=False)),
             dram=left[: len(dram)],
+            scratchpad=np.fromfile(folder / "scratchpad", np.uint8),
             states=found["state"],
             differences=_differences(folder / "differences", found),
             faults=tuple(printed["fault"]),

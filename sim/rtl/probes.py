@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emu.execute import execute
-from emu.isa import Unit
+from emu.execute import execute, run
+from emu.isa import Space, Unit
 from emu.program import Probe, Program
 from sim.rtl.place import place_of
 
@@ -31,12 +31,14 @@ Key = tuple[str, int | None, int, int]
 
 @dataclass(frozen=True)
 class Expected:
-    """What a program must leave behind: per piece a record, its key, its type; and DRAM at the end."""
+    """What a program must leave behind: per piece a record, its key, its type; DRAM and the scratchpad at
+    the end."""
 
     records: NDArray[np.void]
     keys: list[Key]
     probes: list[Probe]
     dram: NDArray[np.uint8]
+    scratchpad: NDArray[np.uint8]
 
 
 def expected(program: Program, dram: NDArray[np.uint8]) -> Expected:
@@ -46,7 +48,7 @@ def expected(program: Program, dram: NDArray[np.uint8]) -> Expected:
     def keep(tensor: str, head: int | None, row: int, column: int, values: NDArray[Any]) -> None:
         checksums[tensor, head, row, column] = zlib.crc32(values.tobytes())
 
-    final = execute(program, dram, on_probe=keep)
+    final = run(program, dram, on_probe=keep).spaces
     pieces = _pieces(program)
     rows = [
         (
@@ -56,7 +58,11 @@ def expected(program: Program, dram: NDArray[np.uint8]) -> Expected:
         for unit, completed, key, probe in pieces
     ]  # fmt: skip
     return Expected(
-        np.array(rows, RECORD), [key for _, _, key, _ in pieces], [probe for *_, probe in pieces], final
+        np.array(rows, RECORD),
+        [key for _, _, key, _ in pieces],
+        [probe for *_, probe in pieces],
+        final[Space.DRAM],
+        final[Space.SCRATCHPAD],
     )
 
 

@@ -9,7 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from emu.execute import unwritten
+from emu.history import SPILLED
 from emu.isa import Unit
+from emu.ports import check_program
 from emu.program import Program, Region
 from emu.timing import Timeline, simulate_program
 from hw.control import DONE, ERROR, ERROR_INDEX, ERROR_ITERATION, ERROR_SEGMENT, STATUS
@@ -23,6 +26,8 @@ from sim.rtl.probes import Expected, count_values, count_wrong, expected
 from sim.rtl.waves import Waves
 
 WATCHDOG = 1 << 24
+NOISE = 99
+"""Seed of what DRAM holds where the program writes: other noise than any memory on the chip."""
 
 OnProgress = Callable[[str, int, int | None], None]
 """Called with what is done, how far that is, and how far it goes, where that is known."""
@@ -33,7 +38,8 @@ class Comparison:
     """A run of a program in the RTL beside the emulator's.
 
     compared_values: of every tensor when it is complete, and of what the program leaves in DRAM;
-    mismatched_values: of these, and bytes that are wrong elsewhere in DRAM. problems: in words, what is
+    mismatched_values: of these, and bytes that are wrong elsewhere in DRAM and, at the end, in the
+    scratchpad, whether the program has written them or not. problems: in words, what is
     wrong; none if all is well. busy: per unit cycles in instructions, in the RTL and in the emulator.
     dram: its contents at the end. waves: the first and last cycle of which they were kept, if asked for.
     """
@@ -70,13 +76,18 @@ def compare_program(
 ) -> Comparison:
     """Runs a program from the DRAM contents `dram` in both; `waves` are kept of the RTL.
 
-    Raises InputError for a program that the machine cannot hold or the emulator refuses, SimulatorError
-    if the simulator cannot be built or fails.
+    Both begin with the same noise in the scratchpad and wherever in DRAM the program itself is to write,
+    and every byte of these is compared at the end.
+
+    Raises InputError for a program that the machine cannot hold or the checker or the emulator refuses,
+    SimulatorError if the simulator cannot be built or fails.
     """
     depth = program_depth(program)
     work = job(program, depth, len(dram))
     timeline = simulate_program(program)
     window = waves.cycles(program, timeline) if waves else None
+    dram = with_noise(program, dram)
+    check_program(program, timeline)
     on_progress("emulating", 0, None)
     wanted = expected(program, dram)
     on_progress("writing the Verilog, once for a machine", 0, None)
@@ -95,6 +106,7 @@ def compare_program(
         simulator,
         work,
         dram,
+        unwritten(program.machine.scratchpad_bytes),
         wanted.records,
         latency=program.machine.memory_latency,
         limit=timeline.cycles + 2 * WATCHDOG,
@@ -106,6 +118,16 @@ def compare_program(
         gone = f"the RTL ended in cycle {played.cycles}, before the waves begin in {window[0]}"
         return replace(found, problems=(*found.problems, gone))
     return replace(found, waves=window)
+
+
+def with_noise(program: Program, dram: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Those contents where the program's regions hold something from the start, noise elsewhere."""
+    found = unwritten(len(dram), NOISE)
+    for region in program.regions:
+        if region.kind not in SPILLED:
+            part = slice(region.address, region.address + region.size)
+            found[part] = dram[part]
+    return found
 
 
 def _compared(
@@ -125,12 +147,13 @@ def _compared(
         problems.append(f"the RTL took {played.cycles:,} cycles, the emulator {timeline.cycles:,}")
     wrong, first = count_wrong(program, dram, wanted, played.states, played.differences)
     in_dram, first_in_dram = _dram(program, wanted.dram, played.dram)
-    problems += [f"value: {words}" for words in (first, first_in_dram) if words]
+    on_chip, first_on_chip = _scratchpad(program, wanted.scratchpad, played.scratchpad)
+    problems += [f"value: {words}" for words in (first, first_in_dram, first_on_chip) if words]
     return Comparison(
         rtl_cycles=played.cycles,
         emulated_cycles=timeline.cycles,
         compared_values=count_values(wanted, played.states) + _values_in_dram(program),
-        mismatched_values=wrong + in_dram,
+        mismatched_values=wrong + in_dram + on_chip,
         instructions=sum(map(len, played.ends)),
         problems=tuple(problems),
         busy=_busy(timeline, played),
@@ -175,6 +198,19 @@ def _dram(program: Program, wanted: NDArray[np.uint8], seen: NDArray[np.uint8]) 
         f"DRAM byte {first:#x}, in {_region(program, first)}, is {seen[first]}, {wanted[first]} is wanted"
     )
     return wrong + int(elsewhere.sum()), words
+
+
+def _scratchpad(
+    program: Program, wanted: NDArray[np.uint8], seen: NDArray[np.uint8]
+) -> tuple[int, str | None]:
+    """Bytes that are wrong at the end, and the first of them in words."""
+    places = np.flatnonzero(wanted != seen)
+    if not len(places):
+        return 0, None
+    first = int(places[0])
+    bank = first // program.machine.bank_bytes
+    where = f"scratchpad byte {first:#x}, in bank {bank}"
+    return len(places), f"at the end {where}, is {seen[first]}, {wanted[first]} is wanted"
 
 
 def _values_in_dram(program: Program) -> int:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emu.access import Access, accesses
+from emu.access import Access, accesses, bank_mask
 from emu.isa import (
     Argmax,
     Gelu,
@@ -25,7 +25,7 @@ from emu.isa import (
     Wait,
 )
 from emu.machine import SLOT_CHANNELS
-from emu.ports import ProgramError, bank_mask, check_program, check_waits
+from emu.ports import ProgramError, check_program, check_waits
 from emu.program import Program, Region, Segment
 from tests.emu.machines import MACHINE
 
@@ -102,12 +102,18 @@ def test_output_overwritten_while_stored() -> None:
     [
         (
             load(MACHINE.scratchpad_bytes - 16, 32),
-            r"load 0 \(load\): scratchpad 0x37fff0..0x380010 is outside",
+            r"load 0 \(load\): bytes 0x37fff0 to 0x380010 are not all inside the scratchpad of 0x380000",
         ),
-        (load(0, 16, Space.STATIONARY, count1=2, stride1=MACHINE.stationary_bytes), "load 0 .*stationary"),
-        (load(4096, 16, Space.PARAMETERS), "load 0 .*parameters 0x1000..0x1010 is outside 0x0..0x1000"),
+        (load(0, 16, Space.STATIONARY, count1=5, stride1=65535), "load 0 .*stationary"),
+        (
+            load(4096, 16, Space.PARAMETERS),
+            "load 0 .*bytes 0x1000 to 0x1010 are not all inside the parameters of 0x1000",
+        ),
         (load(760, 16, Space.TABLE), "load 0 .*table"),
-        (Load(0x1FFFF, Space.SCRATCHPAD, 0, 2), "load 0 .*dram 0x1ffff..0x20001 is outside 0x0..0x20000"),
+        (
+            Load(0x1FFFF, Space.SCRATCHPAD, 0, 2),
+            "load 0 .*bytes 0x1ffff to 0x20001 are not all inside the DRAM of 0x20000",
+        ),
     ],
 )
 def test_addresses(bad: Load, message: str) -> None:
@@ -117,7 +123,13 @@ def test_addresses(bad: Load, message: str) -> None:
 def test_the_base_register_of_the_last_iteration_counts() -> None:
     based = Load(0, Space.SCRATCHPAD, 0, 16, based=True)
     check_program(program({Unit.LOAD: [based]}, repeat=16, base_step=0x1000))
-    refused({Unit.LOAD: [based]}, "load 0 .*dram 0x20000..", repeat=17, base_step=0x2000)
+    refused({Unit.LOAD: [based]}, "load 0 .*bytes 0x20000 to 0x20010 are", repeat=2, base_step=0x20000)
+    refused(
+        {Unit.LOAD: [based]},
+        "load 0 .*dram 0x1a000..0x1a010 is not all inside regions",
+        repeat=17,
+        base_step=0x2000,
+    )
     refused(
         {Unit.LOAD: [based]}, "load 0 .*iteration 16: dram 0x10000 is read", repeat=17, base_step=0x1000
     )
@@ -132,9 +144,12 @@ def test_store_stays_in_its_regions() -> None:
 
 
 def test_fields() -> None:
-    refused({Unit.ARRAY: [replace(FC, m=513)]}, "array 0 .*M is 513, at most 512 is wanted")
+    refused({Unit.ARRAY: [replace(FC, m=513)]}, "array 0 .*m is 513, 1..512 is wanted")
     overlap = Shiftmax(0, 64, 2, 128, 128, 256, 0)
-    refused({Unit.SHIFTMAX: [overlap]}, "shiftmax 0 .*16-bit outputs at 0x40 overlap their source at 0x0")
+    refused(
+        {Unit.SHIFTMAX: [overlap]},
+        "shiftmax 0 .*target at 0x40 and its source at 0x0 share byte 0x40, none is",
+    )
 
 
 @pytest.mark.parametrize(
@@ -156,7 +171,7 @@ def test_fields() -> None:
         (
             {
                 Unit.LOAD: [load(0, 64), load(80, 16, Space.PARAMETERS)],
-                Unit.LAYERNORM: [Wait(Unit.LOAD, 2), Layernorm(0, 1, 0, 1, 32, 64, 32, 5)],
+                Unit.LAYERNORM: [Wait(Unit.LOAD, 2), Layernorm(0, 1, 64, 1, 32, 64, 32, 5)],
             },
             f"layernorm 1 .*constants {SLOT_CHANNELS * 12:#x} is read before",
         ),
@@ -205,11 +220,46 @@ def test_two_units_on_one_write_port() -> None:
 
 def test_operands_in_one_bank() -> None:
     scores = Matmul(0, 4096, BANK, 64, 32, 32, 32, 32, 32, layout=Layout.LANE_MAJOR)
-    refused(
-        {Unit.ARRAY: [scores]}, r"array 0 \(matmul\): its operands share bank 0, the second is at 0x1000"
-    )
+    refused({Unit.ARRAY: [scores]}, r"array 0 \(matmul\): x and y are both in bank 0, different ones")
     residual = Residual(0, 64, BANK, 1, 32, 64, 64, 64, 0)
-    refused({Unit.ELEMENTWISE: [residual]}, "elementwise 0 .*share bank 0")
+    refused({Unit.ELEMENTWISE: [residual]}, "elementwise 0 .*x and identity are both in bank 0")
+
+
+def test_bytes_count_and_not_granules() -> None:
+    """Rows of 24 bytes at a distance of 32: the 8 behind each were never written."""
+    written = load(0, 24, count1=4, stride1=32, dram_stride1=32)
+    rows = Store(0x10000, 0, 24, count1=4, stride1=32, dram_stride1=32)
+    queues: Queues = {Unit.LOAD: [written], Unit.STORE: [Wait(Unit.LOAD, 1), rows]}
+    check_program(program(queues))
+    whole = Store(0x10000, 0, 128)
+    refused({**queues, Unit.STORE: [Wait(Unit.LOAD, 1), whole]}, "store 1 .*scratchpad 0x18 is read before")
+    wide = Gelu(0, BANK, 4, 25, 32, 32, 0)
+    word = load(0, 16, Space.PARAMETERS)
+    gelu: Queues = {Unit.LOAD: [written, word], Unit.GELU: [Wait(Unit.LOAD, 2), wide]}
+    refused(gelu, "gelu 1 .*scratchpad 0x18 is read before")
+    check_program(program({**gelu, Unit.GELU: [Wait(Unit.LOAD, 2), replace(wide, length=24)]}))
+    # The same through DRAM.
+    back = Load(0x10000, Space.SCRATCHPAD, BANK, 24, count1=4, stride1=32, dram_stride1=32)
+    there: Queues = {**queues, Unit.LOAD: [written, Wait(Unit.STORE, 1), back]}
+    check_program(program(there))
+    much = Load(0x10000, Space.SCRATCHPAD, BANK, 128)
+    refused(
+        {**there, Unit.LOAD: [written, Wait(Unit.STORE, 1), much]}, "load 2 .*dram 0x10018 is read before"
+    )
+
+
+def test_dram_that_is_in_no_region() -> None:
+    refused(
+        {Unit.LOAD: [Load(0x18FF8, Space.SCRATCHPAD, 0, 16)]}, "load 0 .*dram 0x18ff8..0x19008 is not all"
+    )
+    refused(
+        {Unit.LOAD: [Load(0, Space.SCRATCHPAD, 0, 16, count1=3, dram_stride1=0xC800, stride1=16)]},
+        "load 0 .*dram 0x0..0x19010 is not all inside regions",
+    )
+
+
+def test_another_units_instruction() -> None:
+    refused({Unit.STORE: [X]}, r"store 0 \(load\): no instruction of this unit")
 
 
 def test_unaligned_pieces() -> None:
@@ -220,14 +270,12 @@ def test_unaligned_pieces() -> None:
     }
     check_program(program(queues))
     far = Store(0x10008, 8, 24, count1=5, stride1=24, dram_stride1=24)
-    refused({**queues, Unit.STORE: [Wait(Unit.LOAD, 1), far]}, "store 1 .*scratchpad 0x70 is read before")
+    refused({**queues, Unit.STORE: [Wait(Unit.LOAD, 1), far]}, "store 1 .*scratchpad 0x68 is read before")
 
 
 def test_matrices_are_aligned() -> None:
-    refused(
-        {Unit.ARRAY: [replace(FC, x=8)]}, "array 0 .*a matrix at 0x8 with stride 32, multiples of 16 are"
-    )
-    refused({Unit.ARRAY: [replace(FC, x_stride=40)]}, "array 0 .*a matrix at 0x0 with stride 40, multiples")
+    refused({Unit.ARRAY: [replace(FC, x=8)]}, "array 0 .*x is at 0x8, a multiple of 16 is wanted")
+    refused({Unit.ARRAY: [replace(FC, x_stride=40)]}, "array 0 .*x_stride is 40, a multiple of 16 in")
     labels: dict[Unit, Sequence[Instruction]] = {
         Unit.LOAD: [X],
         Unit.ELEMENTWISE: [Wait(Unit.LOAD, 1), Argmax(0, BANK + 5, 32, 32, 64)],

@@ -36,8 +36,11 @@ class Rig:
             machine,
             reads=tuple(shape_of(getattr(engine, name)) for name in reads),
             writes=(shape_of(engine.write),),
+            apart=((0, 1),) if len(reads) == 2 else (),
         )
         m.submodules.scratchpad = self.scratchpad
+        if len(reads) == 2:
+            m.d.comb += self.scratchpad.begin0.eq(engine.port.start)
         for k, name in enumerate(reads):
             wiring.connect(m, getattr(engine, name), self.scratchpad.read[k])
         wiring.connect(m, engine.write, self.scratchpad.write[0])

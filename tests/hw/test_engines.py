@@ -11,9 +11,21 @@ import numpy as np
 import pytest
 
 from emu.duration import cycles
-from emu.execute.memory import InstructionError, Memories
+from emu.execute.memory import Memories
 from emu.execute.queues import COMPUTE
-from emu.isa import Argmax, Expand, Gelu, Instruction, Layernorm, Layout, Matmul, Shiftmax, Space
+from emu.isa import (
+    Argmax,
+    Expand,
+    Gelu,
+    Instruction,
+    Layernorm,
+    Layout,
+    Matmul,
+    Residual,
+    Shiftmax,
+    Space,
+)
+from emu.legal import InstructionError, check_instruction
 from emu.machine import Machine
 from hw.elementwise import ArgmaxEngine, ExpandEngine, LookupEngine, ResidualEngine
 from hw.matmul import MatmulEngine
@@ -64,6 +76,7 @@ SHIFTMAX = Shiftmax(0, 4096, 3, 20, 32, 48, 0)
 GELU = Gelu(0, 4096, 3, 20, 32, 32, 0)
 LAYERNORM = Layernorm(0, 0, 4096, 3, 20, 48, 48, 0)
 MATMUL = Matmul(0, 4096, 8192, 5, 9, 9, 16, 16, 16, Layout.LANE_MAJOR, False, False, 0)
+RESIDUAL = Residual(1024, 4096, 8192, 3, 20, 48, 48, 48, 0)
 END = SMALL.scratchpad_bytes
 BAD: list[tuple[str, Instruction, dict[int, int], int]] = [
     ("shiftmax", replace(SHIFTMAX, length=SMALL.row_length + 1), {}, 2),
@@ -88,6 +101,15 @@ BAD: list[tuple[str, Instruction, dict[int, int], int]] = [
     ("matmul", MATMUL, {4: 64}, 2),
     ("matmul", replace(MATMUL, y=END - 16), {}, 3),
     ("matmul", replace(MATMUL, y=64), {}, 5),
+    # A row of x in the bank of y, in the next cycles; in the last ones; the last bytes of y in a bank of x.
+    ("matmul", replace(MATMUL, x=4096 + 512), {}, 5),
+    ("matmul", replace(MATMUL, x=0, x_stride=1024), {}, 5),
+    ("matmul", replace(MATMUL, x=5120, y=5120 - 128), {}, 5),
+    ("matmul", replace(MATMUL, x=5120, y=5120 - 128, layout=Layout.DEPTH_MAJOR), {}, 5),
+    ("residual", replace(RESIDUAL, x=0, x_stride=2048), {}, 5),
+    ("residual", replace(RESIDUAL, identity=1024 - 112), {}, 5),
+    ("residual", replace(RESIDUAL, x=4096, x_stride=8192, identity=16, identity_stride=4096), {}, 5),
+    ("shiftmax", replace(SHIFTMAX, target=0), {}, 2),
     ("matmul", replace(MATMUL, y=SMALL.stationary_bytes - 16, layout=Layout.PACKED), {}, 3),
 ]
 GOOD = {0: 1, 4: 5, 5: 31, 8: 1, 9: 0, 10: 0, 11: 0}
@@ -104,7 +126,32 @@ def test_errors(case: int) -> None:
     chip.spaces[Space.CONSTANTS][1024 * 12 + 11] = 0x40  # B of slot 1, channel 0
     held = memories(SMALL, chip)
     with pytest.raises(InstructionError) as error:
+        check_instruction(instruction, SMALL, 64)
         COMPUTE[type(instruction)](held, instruction)
     assert error.value.code == code
     ((_, found),) = Rig(ENGINES[name][0](SMALL), SMALL).run([instruction], held)
     assert found == code
+
+
+@pytest.mark.parametrize("name", ["matmul", "residual"])
+def test_operands_beside_each_other(name: str) -> None:
+    """Rows of both operands take turns in banks; the next instruction begins with none touched."""
+    chip = Chip(SMALL, np.random.default_rng(2))
+    word = chip.spaces[Space.PARAMETERS][:16]
+    word[:] = 0
+    for place, value in GOOD.items():
+        word[place] = value
+    turns: list[Instruction]
+    if name == "matmul":
+        first = replace(MATMUL, x=0, x_stride=2048, y=1024, y_stride=2048, out=20 * 1024)
+        turns = [first, replace(first, x=1024, y=0), first]
+    else:
+        one = replace(RESIDUAL, x=0, x_stride=2048, identity=1024, identity_stride=2048, target=20 * 1024)
+        turns = [one, replace(one, x=1024, identity=0), one]
+    expected, seen = memories(SMALL, chip), memories(SMALL, chip)
+    for instruction in turns:
+        check_instruction(instruction, SMALL, 64)
+        COMPUTE[type(instruction)](expected, instruction)
+    found = Rig(ENGINES[name][0](SMALL), SMALL).run(turns, seen)
+    assert found == [(cycles(instruction, SMALL), 0) for instruction in turns]
+    assert np.array_equal(seen.spaces[Space.SCRATCHPAD], expected.spaces[Space.SCRATCHPAD])

@@ -9,6 +9,7 @@
 //     job         32-bit words: number of writes, number of reads; address and data of every write;
 //                 address of every read. The last write starts the machine, reads follow its end.
 //     dram        the memory's image, changed in place
+//     scratchpad  what the scratchpad holds before the run, then what it holds at the end
 //     probes      see probes.h; their states are changed in place
 //     differences written: of every probe that is different its number, 32 bits, and the bytes found
 //     trace       written, 64-bit words: per unit the number of starts, their cycles, the number of
@@ -25,6 +26,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <span>
 
 #include "Vaccelerator.h"
@@ -58,14 +60,14 @@ std::span<Item> mapped(const char* path) {
     return {static_cast<Item*>(place), facts.st_size / sizeof(Item)};
 }
 
-const uint8_t* array(const char* scope, const char* name) {
+uint8_t* array(const char* scope, const char* name) {
     const VerilatedScope* found = Verilated::scopeFind(scope);
     const VerilatedVar* variable = found ? found->varFind(name) : nullptr;
     if (!variable) {
         std::fprintf(stderr, "the model has no array %s in %s\n", name, scope);
         std::exit(2);
     }
-    return static_cast<const uint8_t*>(variable->datap());
+    return static_cast<uint8_t*>(variable->datap());
 }
 
 }  // namespace
@@ -81,6 +83,7 @@ int main(int count, char** arguments) {
     const uint64_t limit = std::strtoull(arguments[3], nullptr, 10);
     const auto words = mapped<uint32_t>("job");
     const auto dram = mapped<uint8_t>("dram");
+    const auto scratchpad = mapped<uint8_t>("scratchpad");
     const auto probe_list = mapped<Probe>("probes");
     const auto* writes = reinterpret_cast<const Write*>(&words[2]);
     const Write* const start = writes + words[0] - 1;
@@ -89,16 +92,20 @@ int main(int count, char** arguments) {
     Vaccelerator top;
     Memory memory(dram.data(), dram.size(), latency);
     Trace trace;
-    Probes probes(array(arguments[4], arguments[5]), probe_list.data(), probe_list.size(), "differences");
+    uint8_t* const inside = array(arguments[4], arguments[5]);
+    Probes probes(inside, probe_list.data(), probe_list.size(), "differences");
     const auto cycle = [&](int k) { return count == 9 ? std::strtoull(arguments[k], nullptr, 10) : 0; };
     Waves waves(top, count == 9 ? arguments[6] : nullptr, cycle(7), cycle(8));
     Bench bench(top, memory, trace, probes, waves);
+    // Not before: the first cycle runs what the Verilog has for the memory's contents.
+    std::memcpy(inside, scratchpad.data(), scratchpad.size());
     bench.access({writes, start}, {});
     const auto begin = std::chrono::steady_clock::now();
     const uint64_t cycles = bench.run(*start, limit, interrupted);
     const std::chrono::nanoseconds spent = std::chrono::steady_clock::now() - begin;
     if (interrupted) return kInterrupted;
     bench.settle();
+    std::memcpy(scratchpad.data(), inside, scratchpad.size());
     std::printf("cycles %llu\n", static_cast<unsigned long long>(cycles));
     std::printf("nanoseconds %llu\n", static_cast<unsigned long long>(spent.count()));
     for (const uint32_t value : bench.access({}, {reads, reads + words[1]})) std::printf("register %u\n", value);

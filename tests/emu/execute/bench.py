@@ -88,6 +88,6 @@ def random(shape: Any, dtype: Any, seed: int = 0) -> Any:
 
 def stops(*instructions: Instruction, code: int, **options: Any) -> MachineError:
     with pytest.raises(MachineError) as caught:
-        execute(program(segment(*instructions, **options)), np.zeros(256, np.uint8))
+        execute(program(segment(*instructions, **options)), np.full(256, 0xA5, np.uint8))
     assert caught.value.code == code
     return caught.value

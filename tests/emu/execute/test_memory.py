@@ -1,11 +1,12 @@
 """LOAD and STORE, the state before a program, and the errors that stop the machine."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from emu.execute import POISON, execute
+from emu.execute import execute, unwritten
 from emu.isa import (
     UNIT,
     Argmax,
@@ -22,6 +23,7 @@ from emu.isa import (
     Space,
     Store,
 )
+from emu.timing import ProgramError
 from tests.emu.execute.bench import BANK, program, random, segment, stops
 
 
@@ -39,11 +41,21 @@ def test_load_and_store_copy_in_three_dimensions() -> None:
     assert (out == want).all()
 
 
-def test_memory_is_poisoned_and_the_argument_kept() -> None:
+def test_memory_begins_as_noise_and_the_argument_is_kept() -> None:
     dram = np.zeros(256, np.uint8)
     out = execute(program(segment(Store(0, 0, 256))), dram)
-    assert (out == POISON).all() and not dram.any()
+    assert (out == unwritten(256)).all() and len(set(out.tolist())) > 100 and not dram.any()
 
+
+def test_what_was_never_written_differs_from_bank_to_bank() -> None:
+    noise = unwritten(1 << 20)
+    pieces = {piece.tobytes() for piece in noise.reshape(-1, 1024)}
+    assert len(pieces) == 1024
+    assert (unwritten(1 << 20) == noise).all() and (unwritten(1 << 20, 1) != noise).any()
+
+
+FILL = (Load(0, Space.PARAMETERS, 0, 16), Load(0, Space.STATIONARY, 0, 96))
+"""A parameter word and constants of 0xa5."""
 
 GOOD = Matmul(0, 0, BANK, 4, 4, 8, 16, 0, 16)
 KEYS = replace(GOOD, layout=Layout.LANE_MAJOR, y=2 * BANK, y_stride=16)
@@ -66,6 +78,7 @@ NORM = Layernorm(0, 0, BANK, 2, 4, 16, 16, 0)
         (replace(GOOD, y=16 * 1024 - 112), 3, "0x4010 are not all inside the stationary buffer of 0x4000"),
         (GOOD, 2, "shift c is 165, 0..63 is wanted"),
         (KEYS, 2, "shift c is 165, 0..63 is wanted"),
+        (replace(KEYS, y=2 * BANK + 8), 2, "y is at 0x2008, a multiple of 16 is wanted"),
         (replace(KEYS, param=256), 2, "param is 256, 0..255 is wanted"),
         (replace(KEYS, y=0x100), 5, "x and y are both in bank 0, different ones are wanted"),
         (replace(KEYS, x=BANK - 16, y=BANK), 5, "x and y are both in bank 1"),
@@ -80,26 +93,61 @@ NORM = Layernorm(0, 0, BANK, 2, 4, 16, 16, 0)
         (Lookup(0, 0, 0, 1, 16, 16), 2, "rows is 0, 1..65535 is wanted"),
         (Argmax(0, BANK, 1, 257, 16), 2, "length is 257, 1..256 is wanted"),
         (Expand(0, 0, 1, 1, 16, 16, 0), 2, "factor is 0, 1..65535 is wanted"),
+        (Expand(0, 0, 1, 1, 16, 16, 1, True), 2, "factor is 1, 2..65535 is wanted"),
         (
             Load(250, Space.SCRATCHPAD, 0, 7),
             3,
             "bytes 0xfa to 0x101 are not all inside the DRAM of 0x100 bytes",
         ),
         (Load(0, Space.PARAMETERS, 4095, 2), 3, "inside the parameters of 0x1000 bytes"),
-        (Load(0, Space.DRAM, 0, 2), 2, "the other memory is DRAM, one on the chip is wanted"),
+        (Load(0, Space.DRAM, 0, 2), 2, "space is 0, 1..5 is wanted"),
         (Store(0, 0, 1, 0), 2, "count1 is 0, 1..65535 is wanted"),
         (Store(0, 0, 1, 2, stride1=65536), 2, "stride1 is 65536, 0..65535 is wanted"),
     ],
 )
 def test_errors(op: Instruction, code: int, sentence: str) -> None:
-    error = stops(op, code=code, name="here")
+    fill = () if isinstance(op, Load) else FILL
+    error = stops(*fill, op, code=code, name="here")
     assert sentence in str(error)
     assert "(segment here, iteration 0)" in str(error)
     assert (error.unit, error.index) == (UNIT[type(op)], 0)
 
 
+@pytest.mark.parametrize(
+    "op, sentence",
+    [
+        (replace(GOOD, out=32), "its target at 0x20 and its source at 0x0 share byte 0x20, none is wanted"),
+        (replace(GOOD, out=0), "share byte 0x0, none is wanted"),
+        (replace(KEYS, out=2 * BANK + 16), "source at 0x2000 share byte 0x2010, none is wanted"),
+        (replace(GOOD, out_stride=0), "byte 0x1000 of its target is written twice, once is wanted"),
+        (replace(SHIFT, target=16), "share byte 0x10, none is wanted"),
+        (replace(SHIFT, target=16, out8=True), "share byte 0x10, the same matrix or none is wanted"),
+        (replace(SHIFT, target=0, target_stride=32, out8=True), "share byte 0x0, the same matrix or none"),
+        (replace(NORM, target=0), "share byte 0x0, none is wanted"),
+        (Gelu(0, 16, 2, 4, 16, 16, 0), "share byte 0x10, the same matrix or none is wanted"),
+        (Residual(0, BANK, 16, 2, 4, 16, 16, 16, 0), "share byte 0x10, the same matrix or none is wanted"),
+        (Residual(0, BANK, BANK + 16, 2, 4, 16, 16, 16, 0), "source at 0x1000 share byte 0x1010, the same"),
+        (Lookup(0, 16, 2, 4, 16, 16), "share byte 0x10, the same matrix or none is wanted"),
+        (Argmax(0, 17, 2, 4, 16), "share byte 0x11, none is wanted"),
+        (Expand(3, 0, 1, 4, 16, 16, 1), "share byte 0x3, none is wanted"),
+        (Load(0, Space.SCRATCHPAD, 0, 8, 2, 1, 8, 0, 7), "byte 0x7 of its target is written twice"),
+        (Store(0, 0, 8, 2, 2, 16, 8, 16, 8), None),
+        (Store(0, 0, 8, 2, 2, 16, 9, 16, 8), "byte 0x10 of its target is written twice, once is wanted"),
+    ],
+)
+def test_overlaps(op: Instruction, sentence: str | None) -> None:
+    """What no machine sees: the emulator refuses it, as the checker does."""
+    with pytest.raises(ProgramError, match=sentence) if sentence else nullcontext():
+        execute(program(segment(op)), np.zeros(256, np.uint8))
+
+
+def test_rows_between_rows_do_not_overlap() -> None:
+    """The second halves of rows of which the first halves are read."""
+    execute(program(segment(Lookup(0, 16, 3, 16, 32, 32))), np.zeros(256, np.uint8))
+
+
 def test_banks_of_rows_far_apart() -> None:
     """Rows of x in banks 0 and 2, of y in banks 1 and 3."""
     apart = replace(KEYS, m=2, n=2, x_stride=2 * BANK, y=BANK, y_stride=2 * BANK, out=5 * BANK)
-    stops(apart, code=2)  # its shift was never written
+    stops(*FILL, apart, code=2)  # its shift is 165
     stops(replace(apart, y=2 * BANK), code=5)

@@ -9,7 +9,7 @@ import pytest
 
 from emu.isa import Unit
 from emu.machine import Machine
-from emu.timing import simulate_program
+from emu.timing import ProgramError, simulate_program
 from hw.control import ERROR, ERROR_INDEX, ERROR_ITERATION, ERROR_SEGMENT, STATUS
 from hw.ports import BUS_ERROR
 from sim.rtl import run
@@ -19,6 +19,7 @@ from sim.rtl.job import BUSY, CYCLES_HIGH, CYCLES_LOW, job
 from sim.rtl.play import Played, play
 from sim.rtl.probes import EQUAL, RECORD, expected
 from sim.rtl.run import compare_program
+from tests.emu.machines import MACHINE
 from tests.sim.rtl.programs import contents, copies
 
 
@@ -42,6 +43,7 @@ def good(program):
         | {at + half: 0 for at in BUSY for half in (0, 4)}
         | {BUSY[u.unit]: u.busy for u in timeline.units},
         dram=wanted.dram,
+        scratchpad=wanted.scratchpad,
         states=np.full(len(wanted.records), EQUAL, np.uint32),
         differences=[],
         faults=(),
@@ -77,6 +79,34 @@ def test_bytes_of_dram(program, good, compared):
     found = compared(replace(good, dram=dram))
     assert found.mismatched_values == 2
     assert found.problems == (f"value: DRAM byte 0x5, in in, is {dram[5]}, {good.dram[5]} is wanted",)
+
+
+def test_bytes_of_the_scratchpad(good, compared):
+    """One that the program never writes is compared too."""
+    scratchpad = good.scratchpad.copy()
+    scratchpad[MACHINE.bank_bytes + 7] ^= 255
+    found = compared(replace(good, scratchpad=scratchpad))
+    assert found.mismatched_values == 1
+    (problem,) = found.problems
+    assert problem.startswith("value: at the end scratchpad byte 0x8007, in bank 1, is ")
+
+
+def test_noise_wherever_the_program_writes(program):
+    dram = contents(program)
+    found = run.with_noise(program, dram)
+    half = len(dram) // 2
+    assert (found[:half] == dram[:half]).all()
+    assert len(set(found[half:].tolist())) > 50
+
+
+def test_an_illegal_program_is_refused_before_it_runs(program):
+    """It stores bytes that were never written."""
+    empty, segment = program.segments
+    store = replace(segment.queues[Unit.STORE][1], address=0)
+    queues = (segment.queues[0], (segment.queues[1][0], store), *segment.queues[2:])
+    illegal = replace(program, segments=(empty, replace(segment, queues=queues)))
+    with pytest.raises(ProgramError, match="store 1 .*scratchpad 0x0 is read before it is written"):
+        compare_program(illegal, contents(illegal))
 
 
 def test_cycles(good, compared):
@@ -121,7 +151,15 @@ def test_an_error_in_the_rtl(program):
     segment = replace(segment, queues=((load[0], here), store, *others), base_step=1 << 20)
     program = replace(program, segments=(segment,))
     simulator = compile_accelerator(accelerator_verilog(machine, program_depth(program)))
-    played = play(simulator, job(program, 16, len(dram)), dram, np.zeros(0, RECORD), latency=20, limit=5000)
+    played = play(
+        simulator,
+        job(program, 16, len(dram)),
+        dram,
+        np.zeros(0, np.uint8),
+        np.zeros(0, RECORD),
+        latency=20,
+        limit=5000,
+    )
     assert (played.registers[STATUS], played.registers[ERROR]) == (4, BUS_ERROR | Unit.STORE << 8)
     assert played.registers[ERROR_ITERATION] == 1
     assert played.registers[ERROR_INDEX] == 1
