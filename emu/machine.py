@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from model.errors import InputError
-from model.files import existing_file, refusing
+from model.files import refusing
+from model.text import check_depth, read_text, shown
 
 PRESETS = ("edge", "mobile", "server")
 PARAMETER_WORDS = 256
@@ -25,11 +27,12 @@ TABLE_BYTES = 3 * 256
 
 @dataclass(frozen=True)
 class Range:
-    """The integers low..high, of them only the powers of two or the even ones if so said."""
+    """The integers low..high, of them only the powers of two or the even ones if so said; why no others."""
 
     low: int
     high: int
     kind: str = ""
+    why: str = ""
 
     def __contains__(self, value: object) -> bool:
         if type(value) is not int or not self.low <= value <= self.high:
@@ -40,7 +43,7 @@ class Range:
 
     def __str__(self) -> str:
         kind = {"power of two": "a power of two", "even": "an even integer"}.get(self.kind, "an integer")
-        return f"{kind} in {self.low}..{self.high}"
+        return f"{kind} in {self.low}..{self.high}{self.why and f' ({self.why})'}"
 
 
 _LANES = Range(1, 256, "power of two")
@@ -61,9 +64,15 @@ KEYS: tuple[tuple[str, str, Range | None], ...] = (
     ("scratchpad.banks", "banks", Range(8, 1024)),
     ("scratchpad.bank_kib", "bank_kib", Range(1, 1024)),
     ("stationary.kib", "stationary_kib", Range(2, 65536, "even")),
-    ("memory.width_bytes", "memory_width", Range(1, 1024, "power of two")),
+    ("memory.width_bytes", "memory_width", Range(1, 128, "power of two", "words of AXI4 end at 1024 bits")),
     ("memory.latency", "memory_latency", Range(1, 10000)),
 )
+MAX_FILE_BYTES = 1 << 16
+"""Of a file that describes a machine."""
+
+MAX_NAMED = 8
+"""Unknown keys that a sentence names."""
+
 # Keys that a file may leave out.
 DEFAULTS: dict[str, int] = {"units.row_length": 8192}
 
@@ -93,9 +102,9 @@ class Machine:
             value = getattr(self, field)
             if allowed is None:
                 if not isinstance(value, str) or not value.strip():
-                    raise InputError(f"{key} is {value!r}, a text that is not empty is wanted")
+                    raise InputError(f"{key} is {shown(value)}, a text that is not empty is wanted")
             elif value not in allowed:
-                raise InputError(f"{key} is {value!r}, {allowed} is wanted")
+                raise InputError(f"{key} is {shown(value)}, {allowed} is wanted")
 
     @property
     def word(self) -> int:
@@ -136,17 +145,21 @@ class Machine:
         else:
             path = Path(source)
             with refusing(f"{path} cannot be read"):
-                there = path.exists()
+                there = "\0" not in str(source) and path.exists()
             if not there and path.suffix != ".toml" and path.name == str(source):
                 raise InputError(
-                    f"machine {str(source)!r} is neither a preset ({', '.join(PRESETS)}) nor a file"
+                    f"machine {shown(str(source))} is neither a preset ({', '.join(PRESETS)}) nor a file"
                 )
+        text = read_text(path, MAX_FILE_BYTES, what="TOML")
+        check_depth(text, path)
         try:
-            document = tomllib.loads(existing_file(path).read_text(encoding="utf-8"))
-        except UnicodeDecodeError:
-            raise InputError(f"{path} is not TOML: UTF-8 text is wanted") from None
+            document = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise InputError(f"{path} is not TOML: {error}") from None
+        except ValueError:  # Python reads no more digits than this
+            raise InputError(
+                f"{path} is not TOML: an integer has more than {sys.get_int_max_str_digits()} digits"
+            ) from None
         return cls.from_document(document, str(path))
 
     @classmethod
@@ -155,7 +168,9 @@ class Machine:
         found = DEFAULTS | _flatten(document)
         known = [key for key, _, _ in KEYS]
         if unknown := [key for key in found if key not in known]:
-            raise InputError(f"{where}: unknown key {', '.join(unknown)}; known are {', '.join(known)}")
+            short = [key if len(key) <= 60 else shown(key) for key in unknown[:MAX_NAMED]]
+            names = ", ".join(short) + (", ..." if len(unknown) > MAX_NAMED else "")
+            raise InputError(f"{where}: unknown key {names}; known are {', '.join(known)}")
         if missing := [key for key in known if key not in found]:
             raise InputError(f"{where}: missing key {', '.join(missing)}")
         try:

@@ -16,9 +16,11 @@ from emu.isa import Matmul
 from emu.machine import Machine
 from emu.topology import Product, positive
 from model.errors import InputError
-from model.files import existing_file
 from model.messages import one_line
+from model.text import read_text
 
+MAX_BYTES = 1 << 20
+"""Of a config."""
 SECTION = "architecture_presets"
 DATAFLOWS = ("ws", "os", "is")
 """What stays in the array: weights, outputs or inputs."""
@@ -43,11 +45,11 @@ class Systolic:
 
 def read_config(path: Path) -> Systolic:
     """ArrayHeight, ArrayWidth and Dataflow of a `.cfg`; its other entries do not change compute cycles."""
-    path = existing_file(path)
+    text = read_text(path, MAX_BYTES, encoding="utf-8-sig", what="a SCALE-Sim config")
     parser = configparser.ConfigParser(interpolation=None)
     try:
-        parser.read_string(path.read_text(encoding="utf-8-sig"), source=path.name)
-    except (UnicodeDecodeError, configparser.Error) as error:
+        parser.read_string(text, source=path.name)
+    except configparser.Error as error:
         raise InputError(f"{path} is not a SCALE-Sim config: {one_line(error)}") from None
     if not parser.has_section(SECTION):
         raise InputError(f"{path} has no section [{SECTION}], a SCALE-Sim config is wanted")

@@ -23,7 +23,7 @@ def refusing(what: str) -> Iterator[None]:
     """
     try:
         yield
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, UnicodeEncodeError) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise InputError(f"{what}: {reason}") from None
 
@@ -83,6 +83,8 @@ class _OnlyTriedError(Exception):
 def existing_file(path: Path) -> Path:
     """`path`, refused by name when it is not a file that can be read."""
     path = Path(path)
+    if "\0" in str(path):
+        raise InputError(f"{str(path)!r} cannot be read: a file name has no NUL")
     with refusing(f"{path} cannot be read"):
         if not path.exists():
             raise InputError(f"{path} does not exist")

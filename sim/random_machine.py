@@ -64,6 +64,8 @@ def _value(rng: np.random.Generator, allowed: Range) -> int:
 def _place(rng: np.random.Generator, low: int, high: int) -> int:
     if rng.random() < CORNER:
         return int(rng.choice([low, min(low + 1, high), max(high - 1, low), high]))
-    return min(int(np.exp(rng.uniform(np.log(max(low, 1)), np.log(high + 1)))), high) if low else int(
-        rng.integers(low, high + 1)
+    return (
+        min(int(np.exp(rng.uniform(np.log(max(low, 1)), np.log(high + 1)))), high)
+        if low
+        else int(rng.integers(low, high + 1))
     )

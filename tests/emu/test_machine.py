@@ -2,7 +2,9 @@
 
 import dataclasses
 import re
+import time
 import tomllib
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -196,3 +198,63 @@ def test_an_unknown_name_tells_the_presets():
 def test_replacing_a_field_is_checked_too():
     with pytest.raises(InputError, match="^array.lanes is 48, a power of two in 4..256 is wanted$"):
         dataclasses.replace(Machine.load("mobile"), lanes=48)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("clock_mhz = " + "1" * 5000, "is not TOML: an integer has more than 4300 digits$"),
+        ("clock_mhz = 0x" + "f" * 5000, ": missing key "),
+        ("clock_mhz = " + "[" * 50_000, "is too long|is nested deeper than 100 levels"),
+        (
+            "clock_mhz = " + "[" * 30_000 + "]" * 30_000,
+            "is nested deeper than 100 levels, at most that is wanted$",
+        ),
+        ("a." * 30_000 + "b = 1", "has a key of more than 100 parts, at most that is wanted$"),
+        ("a = {" * 12_000, "is nested deeper than 100 levels"),
+        ("# " + "x" * (1 << 16), "is too long: more than 65536 bytes, at most 65536 are wanted$"),
+        ("\n".join(f"key{k} = 1" for k in range(3000)), ": unknown key key0, .*, key7, ...; known are"),
+        ("x" * 60_000 + " = 1", ": unknown key 'xxx"),
+    ],
+    ids=count(),
+)
+def test_what_is_too_large_is_refused_in_a_sentence(tmp_path, text, sentence):
+    path = tmp_path / "machine.toml"
+    path.write_text(text)
+    begin = time.process_time()
+    with pytest.raises(InputError, match=sentence) as error:
+        Machine.load(path)
+    assert time.process_time() - begin < 1
+    assert str(error.value).startswith(str(path)) and len(str(error.value)) < len(str(path)) + 600
+
+
+def test_a_number_of_many_digits_is_told_by_its_bits(tmp_path):
+    path = tmp_path / "machine.toml"
+    path.write_text(changed("clock_mhz", 800).replace("800", "0x" + "f" * 5000, 1))
+    with pytest.raises(
+        InputError, match="clock_mhz is an integer of 20000 bits, an integer in 1..5000 is wanted$"
+    ):
+        Machine.load(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("n" * 5000, "^machine 'n*\\.\\.\\.n*' is neither a preset"),
+        ("n" * 5000 + ".toml", "cannot be read: File name too long$"),
+        ("a\0b", r"^machine 'a\\x00b' is neither a preset"),
+        ("a\0b.toml", r"^'a\\x00b.toml' cannot be read: a file name has no NUL$"),
+    ],
+    ids=count(),
+)
+def test_names_that_no_file_has(name, sentence):
+    with pytest.raises(InputError, match=sentence):
+        Machine.load(name)
+
+
+def test_a_wide_memory_port_is_refused_with_the_reason():
+    with pytest.raises(InputError) as error:
+        dataclasses.replace(Machine.load("server"), memory_width=256)
+    assert str(error.value) == (
+        "memory.width_bytes is 256, a power of two in 1..128 (words of AXI4 end at 1024 bits) is wanted"
+    )

@@ -1,0 +1,57 @@
+"""Text that somebody else wrote: of a size and a depth that can be read, or refused by name in no time."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from model.errors import InputError
+from model.files import existing_file, refusing
+
+MAX_DEPTH = 100
+"""Tables, lists or parts of a key inside each other."""
+
+_QUOTED = re.compile(
+    r'"""(?:\\.|[^\\])*?"""|' + r"'''.*?'''|" + r'"(?:\\.|[^"\\\n])*"|' + r"'[^'\n]*'|#[^\n]*", re.DOTALL
+)
+_BRACKETS = re.compile(r"[\[\]{}]")
+_NO_KEY = re.compile(r"[^\w\-. \t]+")
+
+
+def read_text(path: str | Path, most: int, *, encoding: str = "utf-8", what: str = "UTF-8 text") -> str:
+    """The text of a file of at most so many bytes; InputError, in a sentence, for what is no such file."""
+    path = existing_file(Path(path))
+    with refusing(f"{path} cannot be read"), path.open("rb") as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise InputError(f"{path} is too long: more than {most} bytes, at most {most} are wanted")
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is not {what}: UTF-8 text is wanted") from None
+
+
+def check_depth(text: str, path: str | Path) -> None:
+    """Raises InputError for TOML or JSON whose tables, lists or dotted keys are nested deeper than a parser
+    takes, or takes in no time."""
+    text = _QUOTED.sub("s", text)
+    depth = 0
+    for match in _BRACKETS.finditer(text):
+        depth = depth + 1 if match[0] in "[{" else max(depth - 1, 0)
+        if depth > MAX_DEPTH:
+            raise InputError(f"{path} is nested deeper than {MAX_DEPTH} levels, at most that is wanted")
+    if any(key.count(".") > MAX_DEPTH for key in _NO_KEY.split(text)):
+        raise InputError(f"{path} has a key of more than {MAX_DEPTH} parts, at most that is wanted")
+
+
+def shown(value: Any, most: int = 60) -> str:
+    """A value in a sentence: as Python writes it, what is long without its middle."""
+    if type(value) is int and abs(value) >= 10**most:
+        return f"an integer of {value.bit_length()} bits"
+    ends = most // 2, most // 4
+    if isinstance(value, str) and len(value) > most:
+        text = repr(value[: ends[0]])[:-1] + "..." + repr(value[-ends[1] :])[1:]
+    else:
+        text = repr(value)
+    return text if len(text) <= most + 5 else f"{text[: ends[0]]}...{text[-ends[1] :]}"

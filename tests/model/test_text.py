@@ -1,0 +1,113 @@
+"""Text that somebody else wrote: what cannot be read is refused in one sentence, and at once."""
+
+from __future__ import annotations
+
+import re
+import time
+from itertools import count
+
+import pytest
+
+from model.errors import InputError
+from model.text import MAX_DEPTH, check_depth, read_text, shown
+
+
+def test_text_of_some_bytes(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("häu")
+    assert read_text(path, 4) == "häu"
+    with pytest.raises(InputError, match="a.txt is too long: more than 3 bytes, at most 3 are wanted"):
+        read_text(path, 3)
+    path.write_bytes(b"\xff")
+    with pytest.raises(InputError, match="a.txt is not TOML: UTF-8 text is wanted"):
+        read_text(path, 3, what="TOML")
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("a\0b", r"^'.*a\\x00b' cannot be read: a file name has no NUL$"),
+        ("n" * 5000, "cannot be read: File name too long$"),
+        ("\udcff", "does not exist$"),
+        ("none", "none does not exist$"),
+        ("", "is not a file$"),
+    ],
+    ids=count(),
+)
+def test_names(tmp_path, name, sentence):
+    with pytest.raises(InputError, match=sentence) as error:
+        read_text(f"{tmp_path}/{name}", 10)
+    assert "\0" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a = " + "[" * 50_000,
+        "a = " + "[" * 50_000 + "]" * 50_000,
+        "[" * 50_000,
+        "a = " + "{b = " * 50_000 + "1" + "}" * 50_000,
+        '{"a": ' * 50_000,
+        "a." * 50_000 + "b = 1",
+        "[" + "a . " * 50_000 + "b]",
+        "x = {" + "a." * 50_000 + "b = 1}",
+        '"a".' * 50_000 + "b = 1",
+        'x = """a"""\n' + "'a'." * 50_000 + "b = 1",
+    ],
+    ids=count(),
+)
+def test_depth(text):
+    begin = time.process_time()
+    with pytest.raises(
+        InputError, match=f"^here (is nested deeper|has a key of more) than {MAX_DEPTH} |^here has a key"
+    ):
+        check_depth(text, "here")
+    assert time.process_time() - begin < 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a = " + "[" * MAX_DEPTH + "]" * MAX_DEPTH,
+        "[[a.b]]\nc = [[1], [2]]\n" * 1000,
+        'a = "' + "[" * 1000 + '"  # ' + "{" * 1000,
+        "a = '" + "x." * 1000 + "'",
+        'a = """' + "[\n" * 1000 + '"""',
+        "a = '''" + "[\n" * 10 + "'''",
+        "a." * MAX_DEPTH + "b = 1.5",
+        '"' * 60_000,
+        "'" * 60_000,
+        "\\" * 60_000,
+        "x" * 60_000 + " = 1",
+        "x" * 60_000,
+        "x " * 60_000,
+        "1.5, " * 20_000,
+    ],
+    ids=count(),
+)
+def test_what_is_not_deep(text):
+    begin = time.process_time()
+    check_depth(text, "here")
+    assert time.process_time() - begin < 1
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (7, "7"),
+        (10**4000, "an integer of 13288 bits"),
+        (1 << 40_000, "an integer of 40001 bits"),
+        ("abc", "'abc'"),
+        ("a" * 100, "'" + "a" * 30 + "..." + "a" * 15 + "'"),
+        ([1, "\x1b[2J"], r"[1, '\x1b[2J']"),
+    ],
+    ids=count(),
+)
+def test_values_in_a_sentence(value, words):
+    assert shown(value) == words
+
+
+def test_a_long_value_is_cut():
+    assert len(shown(list(range(10**5)))) < 70
+    assert len(shown("x" * 10**6)) < 70
+    assert re.fullmatch(r"\[0, 1.*\.\.\..*\]", shown(list(range(100))))
