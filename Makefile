@@ -7,7 +7,7 @@ BIN := .venv/bin
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint formal mutation random random-networks rtl-all fuzz venv clean
+.PHONY: help demo test lint formal mutation random random-networks random-machines rtl-all fuzz venv clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1:/p' Makefile | while IFS=: read -r name text; do \
@@ -39,13 +39,17 @@ rtl-all: ## run the four networks of the paper in the RTL; takes an hour, goes o
 	@tools/make-venv.sh dev
 	@$(BIN)/python -m tools.rtl_all
 
-random: ## run 500 random programs in the RTL beside the emulator; goes on where it stopped
+random: ## run 700 random programs in the RTL beside the emulator, on ten machines; goes on where it stopped
 	@tools/make-venv.sh dev
 	@$(BIN)/python -m tools.random_programs
 
-random-networks: ## run 60 random small networks in the RTL of the three presets; goes on where it stopped
+random-networks: ## run 100 random small networks in the RTL of the three presets and eight machines more; goes on where it stopped
 	@tools/make-venv.sh dev
 	@$(BIN)/python -m tools.random_networks
+
+random-machines: ## emulate random networks on 500 machines at the corners of all ranges; goes on where it stopped
+	@tools/make-venv.sh dev
+	@$(BIN)/python -m tools.random_machines
 
 fuzz: ## edit valid inputs of all kinds at random until interrupted, or CASES=1000; goes on where it stopped
 	@tools/make-venv.sh dev
@@ -55,5 +59,5 @@ venv: ## make or update .venv with all that the targets above need
 	@tools/make-venv.sh dev
 
 clean: ## remove everything that was made here, .venv included
-	@rm -rf fuzz fuzz.json mutation.json random-programs.json random-networks.json rtl-all.json waves .venv .venv-unfinished demo build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf fuzz fuzz.json mutation.json random-programs.json random-networks.json random-machines.json rtl-all.json waves .venv .venv-unfinished demo build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find . -name .git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

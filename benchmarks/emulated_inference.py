@@ -15,17 +15,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from emu.compile import compile_graph, labels_of, memory_image
-from emu.execute import execute
+from emu.compile import compile_graph
 from emu.machine import Machine
 from emu.ports import check_program
 from emu.timing import simulate_program
 from model.data.scenes import generate
 from model.integer.constants import GELU_FORMS
-from model.integer.executor import Executor
-from model.integer.graph import LABELS, Graph, QuantizeOptions
+from model.integer.graph import Graph, QuantizeOptions
 from model.quantize.ptq import quantize
 from model.segmenter import Segmenter, SegmenterConfig
+from sim.emulated import emulate_network
 
 
 def mismatches(graph: Graph, machine: Machine, image: NDArray[np.uint8]) -> tuple[int, int, str]:
@@ -33,21 +32,10 @@ def mismatches(graph: Graph, machine: Machine, image: NDArray[np.uint8]) -> tupl
     start = time.perf_counter()
     program = compile_graph(graph, machine)
     check_program(program)
-    wanted = dict(Executor(graph).tensors(image))
-    compared = wrong = 0
-
-    def compare(name: str, head: int | None, row: int, column: int, found: NDArray[np.generic]) -> None:
-        nonlocal compared, wrong
-        tensor = wanted[name] if head is None else wanted[name][head]
-        part = tensor[row : row + found.shape[0], column : column + found.shape[1]]
-        compared += found.size
-        wrong += found.size if found.dtype != part.dtype else int((found != part).sum())
-
-    memory = execute(program, memory_image(graph, program, image), on_probe=compare)
-    labels = labels_of(graph, program, memory)
+    found = emulate_network(graph, program, image)
     cycles = simulate_program(program).cycles
     text = f"{cycles / 1e6:.2f} M cycles, {time.perf_counter() - start:.1f} s"
-    return wrong + int((labels != wanted[LABELS]).sum()), compared + labels.size, text
+    return found.wrong + len(found.hidden), found.compared, text
 
 
 def main() -> None:

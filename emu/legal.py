@@ -25,10 +25,13 @@ from emu.machine import SLOT_CHANNELS, Machine
 from emu.pieces import meeting, repeated
 from emu.timing import ProgramError
 
-UNKNOWN, FIELD, ADDRESS, PORT, WATCHDOG = 1, 2, 3, 5, 6
+UNKNOWN, FIELD, ADDRESS, BUS, PORT, WATCHDOG = 1, 2, 3, 4, 5, 6
 """Codes of docs/machine.md, section 8."""
 ALIGNMENT = 16
 """Of matrices in the scratchpad, in bytes."""
+
+DRAM_END = 1 << 32
+"""Behind the last address that the memory port has."""
 
 NAMES = {
     Space.DRAM: "DRAM",
@@ -73,8 +76,10 @@ def check_instruction(op: Instruction, machine: Machine, dram_bytes: int, base: 
     for access in touched:
         size = space_bytes(access.space, machine, dram_bytes)
         if access.low < 0 or access.high > size:
+            # Behind the program's DRAM nobody answers the bus.
+            nobody = access.space is Space.DRAM and 0 <= access.low and access.high <= DRAM_END
             raise InstructionError(
-                ADDRESS,
+                BUS if nobody else ADDRESS,
                 f"bytes {access.low:#x} to {access.high:#x} are not all inside the"
                 f" {NAMES[access.space]} of {size:#x} bytes",
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,8 @@ SMALL: dict[str, int] = {
     "memory_latency": 1000,
 }
 """The most of what makes the RTL large, for machines whose simulators compile in a minute."""
+CORNERS = 8
+"""Machines that are tried in the RTL, each with a simulator of its own."""
 CORNER = 0.6
 """How often a value is one of the ends of its range, or beside it."""
 SCRATCHPAD_BYTES = 1 << 24
@@ -45,6 +48,13 @@ def random_machine(seed: int, *, small: bool = False, runs: bool = True) -> Mach
             continue  # values that are allowed by themselves, but not together
         if not runs or machine.scratchpad_bytes <= SCRATCHPAD_BYTES:
             return machine
+
+
+def corners(count: int, *, banks: int = 0) -> dict[str, tuple[Machine, int]]:
+    """By name, CORNERS small machines of at least so many banks, each with `count`."""
+    seeds = (seed for seed in itertools.count() if random_machine(seed, small=True).banks >= banks)
+    found = [random_machine(seed, small=True) for seed in itertools.islice(seeds, CORNERS)]
+    return {machine.name: (machine, count) for machine in found}
 
 
 def _capped(field: str, allowed: Range, small: bool) -> Range:

@@ -58,6 +58,11 @@ SPARE_BYTES = 1 << 16
 """DRAM that random LOADs read and random STOREs write."""
 
 
+def least_banks() -> int:
+    """Of a machine that random programs run on."""
+    return sum(AREAS.values())
+
+
 @dataclass
 class Chip:
     """What the first segment fills, and which of it is spoken for."""

@@ -2,8 +2,9 @@
 
     python -m tools.random_networks [NETWORKS [MACHINE...]]
 
-So many networks on every machine, a preset or a file; without any, on the three presets. Every layer kind
-occurs in sizes that fill no lane, line or tile. Writes random-networks.json after every network, and goes
+So many networks on every machine, a preset or a file; without any, on the three presets, and a quarter as
+many on each of some at the corners of what machines may be. Every layer kind occurs in sizes that fill no
+lane, line or tile. Writes random-networks.json after every network, and goes
 on where that ends for the same RTL.
 """
 
@@ -11,49 +12,30 @@ from __future__ import annotations
 
 import sys
 
-import numpy as np
-import torch
-
 from emu.machine import PRESETS, Machine
-from model.data.scenes import generate
-from model.integer.constants import GELU_FORMS
-from model.integer.graph import QuantizeOptions
-from model.quantize.ptq import quantize
-from model.segmenter import Segmenter, SegmenterConfig
+from model.errors import InputError
+from sim.random_machine import corners
+from sim.random_network import SIDES, random_network
 from sim.rtl.network import compare_network
 from sim.rtl.run import Comparison
 from tools.random_runs import main
 
-NETWORKS = 20
+NETWORKS, CORNER_NETWORKS = 20, 5
 
 
 def play(machine: Machine, seed: int) -> tuple[Comparison, bool]:
-    rng = np.random.default_rng(seed)
-    heads = int(rng.integers(1, 4))
-    size = int(rng.integers(9, 97)), int(rng.integers(9, 97))
-    config = SegmenterConfig(
-        embed=heads * int(rng.choice([4, 16, 24, 33, 64])),
-        heads=heads,
-        layers=int(rng.integers(1, 3)),
-        decoder_layers=int(rng.integers(1, 3)),
-        decoder_heads=int(rng.choice([1, heads])),
-        patch=int(rng.choice([8, 16])),
-        image=size,
-        classes=int(rng.choice([1, 2, 7, 19, 150, 260])),
-        mlp_ratio=int(rng.integers(1, 5)),
-        l2norm=False,
-    )
-    options = QuantizeOptions(
-        gelu=str(rng.choice(list(GELU_FORMS))),
-        softmax_bits=int(rng.choice([8, 16])),
-        multiplier_bits=int(rng.choice([12, 16, 32])),
-        reciprocal_bits=int(rng.choice([20, 31, 46])),
-    )
-    torch.manual_seed(seed)
-    picture = generate(seed, size).image
-    found = compare_network(quantize(Segmenter(config).eval(), [picture], options), machine, picture)
-    return found.comparison, found.ok
+    """The first of some networks, each smaller than the one before, that fits."""
+    for most in (None, *SIDES):
+        graph, picture = random_network(seed, most)
+        try:
+            found = compare_network(graph, machine, picture)
+        except InputError as error:
+            refused = error
+        else:
+            return found.comparison, found.ok
+    raise refused
 
 
 if __name__ == "__main__":
-    sys.exit(main("network", {name: Machine.load(name) for name in PRESETS}, NETWORKS, play))
+    usual = {name: (Machine.load(name), NETWORKS) for name in PRESETS}
+    sys.exit(main("network", usual | corners(CORNER_NETWORKS), play))

@@ -2,7 +2,8 @@
 
     python -m tools.random_programs [PROGRAMS [MACHINE...]]
 
-So many programs on every machine, a preset or a file; without any, on MACHINES. Writes
+So many programs on every machine, a preset or a file; without any, on MACHINES, and a tenth as many on each
+of some at the corners of what machines may be. Writes
 random-programs.json after every program, and goes on where that ends for the same RTL.
 """
 
@@ -12,11 +13,12 @@ import sys
 from dataclasses import replace
 
 from emu.machine import Machine
-from sim.random_program import random_program
+from sim.random_machine import corners
+from sim.random_program import least_banks, random_program
 from sim.rtl.run import Comparison, compare_program
 from tools.random_runs import main
 
-PROGRAMS = 250
+PROGRAMS, CORNER_PROGRAMS = 250, 25
 BASE = replace(Machine.load("tests/hw/small.toml"), banks=29, bank_kib=1)
 MACHINES = {
     "small": BASE,
@@ -34,4 +36,5 @@ def play(machine: Machine, seed: int) -> tuple[Comparison, bool]:
 
 
 if __name__ == "__main__":
-    sys.exit(main("program", MACHINES, PROGRAMS, play))
+    usual = {name: (machine, PROGRAMS) for name, machine in MACHINES.items()}
+    sys.exit(main("program", usual | corners(CORNER_PROGRAMS, banks=least_banks()), play))

@@ -18,25 +18,29 @@ Play = Callable[[Machine, int], tuple[Comparison, bool]]
 """What a seed came to on a machine, and whether all is equal."""
 
 
-def main(what: str, usual: Mapping[str, Machine], count: int, play: Play) -> int:
-    """[COUNT [MACHINE...]] of the command line, or `count` on the usual machines; the exit code."""
+def main(what: str, usual: Mapping[str, tuple[Machine, int]], play: Play) -> int:
+    """[COUNT [MACHINE...]] of the command line, or so many on each of the usual machines; the exit code.
+
+    A MACHINE is one of the usual ones, a preset or a file.
+    """
     words = sys.argv[1:]
-    if words and words[0].isdigit():
-        count = int(words.pop(0))
+    count = int(words.pop(0)) if words and words[0].isdigit() else None
+    most = max(times for _, times in usual.values())
     try:
-        machines = {name: Machine.load(name) for name in words}
-        return play_all(what, Path(f"random-{what}s.json"), machines or usual, count, play)
+        named = {name: usual.get(name) or (Machine.load(name), most) for name in words} or dict(usual)
+        runs = {name: (machine, count or times) for name, (machine, times) in named.items()}
+        return play_all(what, Path(f"random-{what}s.json"), runs, play)
     except InputError as error:
         console.print(str(error))
         return 2
 
 
-def play_all(what: str, results_file: Path, machines: Mapping[str, Machine], count: int, play: Play) -> int:
-    """Plays the seeds below `count` on every machine, and writes the file after each; those that it has
+def play_all(what: str, results_file: Path, machines: Mapping[str, tuple[Machine, int]], play: Play) -> int:
+    """Plays so many seeds, from 0 on, on every machine, and writes the file after each; those that it has
     for the same RTL are not played again. 1 if any was not equal, otherwise 0."""
     done = read_results(results_file)
     with progress() as bar:
-        for name, machine in machines.items():
+        for name, (machine, count) in machines.items():
             task = bar.add_task(f"{name}: compiling", total=count)
             design = digest(accelerator_verilog(machine, USUAL_DEPTH))
             if done.get(name, {}).get("design") != design:

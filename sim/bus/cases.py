@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from emu.execute.memory import PORT
 from emu.isa import INSTRUCTION_BYTES, Load, Lookup, Space, Store, Unit, Wait
+from emu.legal import PORT
 from emu.machine import Machine
 from emu.program import Program, Region, Segment
 from hw.axi import bus_width

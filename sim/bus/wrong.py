@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emu.execute.memory import FIELD
 from emu.isa import (
     Gelu,
     Instruction,
@@ -24,6 +23,7 @@ from emu.isa import (
     Unit,
     Wait,
 )
+from emu.legal import FIELD
 from emu.machine import PARAMETER_BYTES
 from model.integer.constants import MAX_SHIFT
 from sim.bus.case import Stop, Writes

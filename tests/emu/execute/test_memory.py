@@ -96,9 +96,11 @@ NORM = Layernorm(0, 0, BANK, 2, 4, 16, 16, 0)
         (Expand(0, 0, 1, 1, 16, 16, 1, True), 2, "factor is 1, 2..65535 is wanted"),
         (
             Load(250, Space.SCRATCHPAD, 0, 7),
-            3,
+            4,
             "bytes 0xfa to 0x101 are not all inside the DRAM of 0x100 bytes",
         ),
+        (Load(2**32 - 7, Space.SCRATCHPAD, 0, 7), 4, "bytes 0xfffffff9 to 0x100000000 are not all"),
+        (Load(2**32 - 7, Space.SCRATCHPAD, 0, 8), 3, "bytes 0xfffffff9 to 0x100000001 are not all"),
         (Load(0, Space.PARAMETERS, 4095, 2), 3, "inside the parameters of 0x1000 bytes"),
         (Load(0, Space.DRAM, 0, 2), 2, "space is 0, 1..5 is wanted"),
         (Store(0, 0, 1, 0), 2, "count1 is 0, 1..65535 is wanted"),

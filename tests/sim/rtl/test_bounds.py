@@ -1,0 +1,103 @@
+"""Legal and illegal programs at every bound: checker, emulator and RTL say the same of each."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emu.execute import MachineError, run, unwritten
+from emu.isa import INSTRUCTION_BYTES, Space, Unit, decode, encode
+from emu.ports import ProgramError, check_program
+from emu.timing import simulate_program
+from hw.control import DONE, ERROR, ERROR_INDEX, ERROR_ITERATION, ERROR_SEGMENT, STATUS
+from model.errors import InputError
+from sim.rtl.compile import compile_accelerator
+from sim.rtl.design import USUAL_DEPTH, accelerator_verilog
+from sim.rtl.job import job
+from sim.rtl.play import Played, play
+from sim.rtl.probes import RECORD
+from tests.sim.rtl.bounds import DRAM_BYTES, MACHINE, Case, cases
+
+CASES = {case.name: case for case in cases()}
+LIMIT = 1_000_000
+
+
+def test_every_case_has_a_name_of_its_own() -> None:
+    assert len(CASES) == len(list(cases()))
+    assert sum(case.code is not None for case in CASES.values()) > 100
+    assert {case.code for case in CASES.values()} == {None, 1, 2, 3, 4, 5}
+
+
+@cache
+def simulator() -> Path:
+    return compile_accelerator(accelerator_verilog(MACHINE, USUAL_DEPTH))
+
+
+def played(case: Case) -> Played:
+    """What the RTL does with the instruction's bits."""
+    program, dram = case.program()
+    before, middle, after = program.segments
+    try:
+        encode(case.op)
+    except InputError:  # something that can be encoded keeps its place
+        good = next(one.op for one in CASES.values() if type(one.op) is type(case.op) and one.code is None)
+        queues = tuple(tuple(good if op is case.op else op for op in queue) for queue in middle.queues)
+        program = replace(program, segments=(before, replace(middle, queues=queues), after))
+    work = job(program, USUAL_DEPTH, DRAM_BYTES)
+    fill = sum(len(queue) for queue in before.queues)
+    at = INSTRUCTION_BYTES * (fill + 1)
+    code = work.code[:at] + case.encoded() + work.code[at + INSTRUCTION_BYTES :]
+    return play(
+        simulator(),
+        replace(work, code=code),
+        dram,
+        unwritten(MACHINE.scratchpad_bytes),
+        np.zeros(0, RECORD),
+        latency=MACHINE.memory_latency,
+        limit=LIMIT,
+    )
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_checker_and_emulator(name: str) -> None:
+    case = CASES[name]
+    program, dram = case.program()
+    if case.words:
+        with pytest.raises(InputError):
+            decode(case.encoded())
+        return
+    if case.code is None:
+        check_program(program)
+        run(program, dram)
+        return
+    with pytest.raises(MachineError) as stopped:
+        run(program, dram)
+    error = stopped.value
+    place = (error.code, error.unit, error.segment, error.iteration, error.index)
+    assert place == (case.code, case.place, 1, case.iteration, 1)
+    if not case.held:  # what memories hold the checker does not know
+        with pytest.raises(ProgramError):
+            check_program(program)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_rtl(name: str) -> None:
+    case = CASES[name]
+    found = played(case)
+    read = found.registers
+    assert found.faults == ()
+    if case.code is None:
+        assert read[STATUS] == DONE
+        program, dram = case.program()
+        spaces = run(program, dram).spaces
+        assert np.array_equal(found.dram, spaces[Space.DRAM])
+        assert np.array_equal(found.scratchpad, spaces[Space.SCRATCHPAD])
+        assert found.cycles == simulate_program(program).cycles
+    else:
+        code, unit = read[ERROR] & 255, Unit(read[ERROR] >> 8)
+        place = (code, unit, read[ERROR_SEGMENT], read[ERROR_ITERATION], read[ERROR_INDEX])
+        assert place == (case.code, case.place, 1, case.iteration, 1)

@@ -1,0 +1,106 @@
+"""Machines at the corners of what they may be, and a network on each: `make random-machines`.
+
+    python -m tools.random_machines [MACHINES]
+
+The RTL's engines are made for every machine. The largest of some random networks that fits it is compiled
+and checked, also for other times of its units, and every tensor in the emulator is held against the
+executor's. Writes random-machines.json after every machine, and goes on where that ends.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+from amaranth.hdl import UnusedElaboratable
+
+from cli.output import console, progress, results
+from emu.compile import compile_graph
+from emu.machine import Machine
+from emu.ports import check_program, check_waits
+from hw.accelerator import Accelerator
+from hw.engines import Engines
+from model.errors import InputError
+from model.files import replacing
+from sim.emulated import emulate_network
+from sim.flat_scratchpad import FlatScratchpad
+from sim.random_machine import random_machine
+from sim.random_network import SIDES, random_network
+
+MACHINES = 500
+FILE = Path("random-machines.json")
+
+
+def build(machine: Machine) -> None:
+    """Makes the engines, the memories and what controls them; their parts refuse what they cannot be."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnusedElaboratable)
+        accelerator = Accelerator(machine, depth=512, scratchpad=FlatScratchpad)
+        accelerator.elaborate(None)
+        Engines(machine, FlatScratchpad).elaborate(None)
+
+
+def emulate(machine: Machine, seed: int) -> tuple[int, list[str]]:
+    """Values compared, and what is wrong; no value where no network fits."""
+    for most in SIDES:
+        graph, picture = random_network(seed, most)
+        try:
+            program = compile_graph(graph, machine)
+        except InputError:
+            continue
+        return checked(graph, program, picture)
+    return 0, []
+
+
+def checked(graph: Any, program: Any, picture: Any) -> tuple[int, list[str]]:
+    try:
+        check_program(program)
+        check_waits(program)
+        found = emulate_network(graph, program, picture)
+    except InputError as error:
+        return 0, [str(error)]
+    problems = [f"{found.wrong} values are wrong"] if found.wrong else []
+    problems += [f"{name} is not all there" for name in found.hidden]
+    return found.compared, problems
+
+
+def play(seed: int) -> tuple[int, list[str]]:
+    """As `emulate`, on the machine of a seed."""
+    machine = random_machine(seed)
+    try:
+        build(machine)
+    except ValueError as error:
+        return 0, [f"the RTL cannot be built for {machine}: {error}"]
+    return emulate(machine, seed)
+
+
+def main() -> int:
+    """[MACHINES] of the command line, or MACHINES; the exit code."""
+    count = int(sys.argv[1]) if sys.argv[1:] else MACHINES
+    done: dict[str, Any] = json.loads(FILE.read_text()) if FILE.exists() else {}
+    done = {"machines": 0, "networks": 0, "values": 0, "wrong": []} | done
+    with progress() as bar:
+        task = bar.add_task("machines", total=count)
+        for seed in range(done["machines"], count):
+            bar.update(task, completed=seed)
+            values, problems = play(seed)
+            done["machines"], done["values"] = seed + 1, done["values"] + values
+            done["networks"] += bool(values)
+            if problems:
+                done["wrong"].append(seed)
+            for problem in problems:
+                console.print(f"machine {seed}: {problem}")
+            with replacing(FILE) as path:
+                path.write_text(json.dumps(done, indent=1))
+    results.print(
+        f"{done['machines']} machines, {done['networks']} networks, {done['values']:,} values,"
+        f" {len(done['wrong'])} machines wrong"
+    )
+    return 1 if done["wrong"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
