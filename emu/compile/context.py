@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +39,7 @@ class Matrix:
         """Bytes from row to row, on chip and in DRAM."""
         return padded(self.columns * np.dtype(self.dtype).itemsize, 16)
 
-    def pieces(self, rows: int) -> dict[str, int]:
+    def pieces(self, rows: int) -> dict[str, Any]:
         """Fields of a transfer of so many rows: one piece, or each row without what pads it to the stride,
         for nobody ever writes that."""
         size = self.columns * np.dtype(self.dtype).itemsize

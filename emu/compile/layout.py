@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,10 +88,12 @@ class Layout:
         tile_bytes = machine.lanes * (ENTRY_BYTES + depth_tiles * machine.depth)
 
         def content() -> Bytes:
-            bias = constants[node.constants["bias"]][part] if "bias" in node.constants else None
-            b, c = (constants[node.constants[role]][part] for role in ("b", "c"))
-            bias, b, c = (a if a is None else np.pad(a, (0, zeros)) for a in (bias, b, c))
-            return pack(np.pad(_spread(weight[part], spread), ((0, zeros), (0, 0))), bias, b, c, machine)
+            def of(role: str) -> NDArray[Any]:
+                return np.pad(constants[node.constants[role]][part], (0, zeros))
+
+            bias = of("bias") if "bias" in node.constants else None
+            padded_rows = np.pad(_spread(weight[part], spread), ((0, zeros), (0, 0)))
+            return pack(padded_rows, bias, of("b"), of("c"), machine)
 
         name = node.name if rows is None else f"{node.name}[{part.start}:{part.stop}]"
         address = self.place(name, tiles * tile_bytes, "weights", content)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import numpy as np
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from emu.compile import compile_graph, labels_of, memory_image
 from emu.execute import execute
-from emu.isa import Unit
+from emu.isa import Store, Unit
 from emu.machine import Machine
 from emu.ports import check_program, check_waits
 from emu.timing import simulate_program
@@ -21,7 +24,7 @@ from model.integer.graph import GRID, IMAGE, LABELS, QuantizeOptions
 from model.predict import DEFAULT_ARTIFACT
 from model.quantize.outline import outline
 from model.quantize.ptq import quantize
-from model.segmenter import SegmenterConfig
+from model.segmenter import Segmenter, SegmenterConfig
 from tests.conftest import random_segmenter
 
 
@@ -65,6 +68,57 @@ def hold(graph, target, image, order=tuple(Unit)):
     np.testing.assert_array_equal(labels_of(graph, program, memory), wanted[LABELS])
     for name, seen in covered.items():
         assert seen.all() or name in (IMAGE, GRID, LABELS), name
+
+
+ODD = {
+    "lanes": 4,
+    "accumulator_rows": 16,
+    "shiftmax_lanes": 16,
+    "layernorm_lanes": 1,
+    "gelu_lanes": 32,
+    "elementwise_lanes": 2,
+    "banks": 33,
+    "bank_kib": 48,
+    "stationary_kib": 192,
+    "memory_latency": 1000,
+    "row_length": 1400,
+}
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        {
+            "embed": 2,
+            "heads": 2,
+            "image": (36, 1),
+            "classes": 257,
+            "patch": 32,
+            "decoder_layers": 2,
+            "mlp_ratio": 3,
+        },
+        {"embed": 66, "heads": 2, "image": (39, 43), "classes": 256, "patch": 16, "decoder_layers": 1},
+        {"embed": 40, "heads": 1, "image": (39, 43), "classes": 256, "patch": 16, "decoder_layers": 1},
+        {"embed": 6, "heads": 3, "image": (8, 8), "classes": 1, "patch": 8, "decoder_layers": 1},
+    ],
+    ids=count(),
+)
+def test_rows_that_end_before_their_stride(shape):
+    """Spilled rows of bytes that are no multiple of 16: what pads them is never moved. And one patch."""
+    graph, picture = random_segmenter_graph(shape)
+    program = compile_graph(graph, machine(**ODD))
+    hold(graph, machine(**ODD), picture)
+    stores = [op for part in program.segments for op in part.queues[Unit.STORE]]
+    if shape["classes"] > 100:
+        assert any(isinstance(op, Store) and op.count1 > 1 and op.dram_stride1 > op.size for op in stores)
+
+
+def random_segmenter_graph(shape):
+    """A graph of random weights, and a picture for it."""
+    torch.manual_seed(0)
+    config = SegmenterConfig(**{"layers": 1, "decoder_heads": 1, "l2norm": False, **shape})
+    picture = generate(0, config.image).image
+    return quantize(Segmenter(config).eval(), [picture], QuantizeOptions()), picture
 
 
 @pytest.mark.parametrize("preset", ["edge", "mobile", "server"])

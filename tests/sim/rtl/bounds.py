@@ -191,7 +191,7 @@ def _opcodes() -> Iterator[Case]:
 
 def _counts() -> Iterator[Case]:
     """Sizes of 0 and of 1."""
-    for op, names in (
+    sizes: tuple[tuple[Any, tuple[str, ...]], ...] = (
         (IN, ("size", "count1", "count2")),
         (OUT, ("size", "count1", "count2")),
         (PACKED, ("m", "k", "n")),
@@ -199,7 +199,8 @@ def _counts() -> Iterator[Case]:
         *((one, ("rows", "length")) for one in (S8, S16, N8, G, R, LOOK, ARG, WIDE_ARG)),
         (EXP, ("rows", "length", "factor")),
         (WIDE_EXP, ("rows", "length")),
-    ):
+    )
+    for op, names in sizes:
         for name in names:
             yield Case(f"{_name(op)}: {name} of 0", replace(op, **{name: 0}), 2)
             yield Case(f"{_name(op)}: {name} of 1", replace(op, **{name: 1}))
@@ -248,7 +249,7 @@ def _alignment() -> Iterator[Case]:
 def _addresses() -> Iterator[Case]:
     """The last bytes of a memory, and one line further."""
     rows = 32 + 20  # bytes from the first row to the end of the second
-    for op, name, extent in (
+    ends: tuple[tuple[Any, str, int], ...] = (
         (replace(S8, rows=2), "source", rows),
         (replace(G, rows=2), "target", rows),
         (replace(LOOK, rows=2), "target", rows),
@@ -262,7 +263,8 @@ def _addresses() -> Iterator[Case]:
         (LANE, "y", 8 * 16 + 9),
         (DEEP, "y", 8 * 16 + 9),
         (replace(LANE, m=2), "out", 32 + 18),
-    ):
+    )
+    for op, name, extent in ends:
         last = (END - extent) // 16 * 16
         yield Case(f"{_name(op)}: {name} at the end", replace(op, **{name: last}))
         yield Case(f"{_name(op)}: {name} beyond the end", replace(op, **{name: last + 16}), 3)
@@ -285,7 +287,8 @@ def _addresses() -> Iterator[Case]:
     yield Case("load from the last byte", replace(IN, dram=(1 << 32) - 8, size=8, count1=1, count2=1), 4)
     yield Case("load beyond 2^32", replace(IN, dram=(1 << 32) - 8, size=9, count1=1, count2=1), 3)
     yield Case("store beyond 2^32", replace(OUT, dram=(1 << 32) - 8, size=9, count1=1, count2=1), 3)
-    for op in (IN, OUT):
+    transfers: tuple[Any, ...] = (IN, OUT)
+    for op in transfers:
         based = replace(op, based=True)
         yield Case(f"{_name(op)} in the second iteration", based, 4, iteration=1, base_step=FAR)
         yield Case(f"{_name(op)} moves on", based, base_step=1024)
