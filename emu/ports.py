@@ -87,41 +87,40 @@ def _steps(program: Program, segment: Segment) -> tuple[tuple[_Step, ...], ...]:
             try:
                 if UNIT[type(instruction)] is not unit:
                     raise ProgramError("no instruction of this unit")
-                for iteration in range(segment.repeat if based else 1):
-                    base = segment.base + iteration * segment.base_step
+                iterations = range(segment.repeat if based else 1)
+                for base in (segment.base, segment.base + iterations[-1] * segment.base_step):
                     check_instruction(instruction, machine, program.dram_bytes, base)
-                    _check_regions(program, regions, accesses(instruction, machine, base))
                 check_overlaps(instruction, machine)
+                touched = accesses(instruction, machine, segment.base)
+                for access in (one for one in touched if one.space is Space.DRAM):
+                    for iteration in iterations:
+                        _check_region(program, regions, access.moved(iteration * segment.base_step))
             except (InstructionError, ProgramError) as error:
                 raise ProgramError(f"{where}: {error}") from None
-            touched = accesses(instruction, machine, segment.base)
             reads, writes = (_ports(machine, touched, write=write) for write in (False, True))
             steps.append(_Step(where, instruction, touched, reads, writes, based))
         found.append(tuple(steps))
     return tuple(found)
 
 
-def _check_regions(program: Program, regions: list[tuple[int, int]], touched: tuple[Access, ...]) -> None:
+def _check_region(program: Program, regions: list[tuple[int, int]], access: Access) -> None:
     """What is read in DRAM is in regions, what is written in one that the program writes; `regions`: first
     byte and end of all of them, those that touch as one."""
-    for access in touched:
-        if access.space is not Space.DRAM:
-            continue
-        where = f"dram {access.low:#x}..{access.high:#x}"
-        if not access.write:
-            starts = np.array([access.low]) if _is_whole(access) else access.starts()
-            size = access.high - access.low if _is_whole(access) else access.size
-            firsts, ends = np.array(regions, np.int64).reshape(-1, 2).T
-            place = np.searchsorted(firsts, starts, side="right") - 1
-            if (place < 0).any() or (starts + size > ends[place]).any():
-                raise ProgramError(f"{where} is not all inside regions, what holds something is wanted")
-        elif not any(
-            region.kind in SPILLED
-            and region.address <= access.low
-            and access.high <= region.address + region.size
-            for region in program.regions
-        ):
-            raise ProgramError(f"{where} is no region of {' or '.join(SPILLED)}")
+    where = f"dram {access.low:#x}..{access.high:#x}"
+    if not access.write:
+        starts = np.array([access.low]) if _is_whole(access) else access.starts()
+        size = access.high - access.low if _is_whole(access) else access.size
+        firsts, ends = np.array(regions, np.int64).reshape(-1, 2).T
+        place = np.searchsorted(firsts, starts, side="right") - 1
+        if (place < 0).any() or (starts + size > ends[place]).any():
+            raise ProgramError(f"{where} is not all inside regions, what holds something is wanted")
+    elif not any(
+        region.kind in SPILLED
+        and region.address <= access.low
+        and access.high <= region.address + region.size
+        for region in program.regions
+    ):
+        raise ProgramError(f"{where} is no region of {' or '.join(SPILLED)}")
 
 
 def _is_whole(access: Access) -> bool:

@@ -127,7 +127,7 @@ def test_the_base_register_of_the_last_iteration_counts() -> None:
     refused(
         {Unit.LOAD: [based]},
         "load 0 .*dram 0x1a000..0x1a010 is not all inside regions",
-        repeat=17,
+        repeat=14,
         base_step=0x2000,
     )
     refused(
