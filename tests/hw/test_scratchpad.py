@@ -149,6 +149,43 @@ def test_random_requests(machine: Machine, kind: type[Scratchpad], narrow: bool)
     simulate(dut, bench)
 
 
+@pytest.mark.parametrize("kind", [Scratchpad, FlatScratchpad])
+def test_operands_stay_apart(kind: type[Scratchpad]) -> None:
+    """Two ports that must not touch one bank between two starts, in whatever cycles; a third one may."""
+    shape = Shape.of(16, 16)
+    dut = kind(SMALL, reads=(shape,) * 3, writes=(shape,), apart=((0, 2),))
+    # By cycle: whether an instruction starts, and the banks that the ports read.
+    steps = [
+        (True, None, None, None),
+        (False, 1, 0, 2),
+        (False, None, 2, 3),
+        (False, 2, None, None),
+        *[(False, None, None, None)] * 5,
+        (True, None, None, None),
+        *[(False, None, None, None)] * 3,
+        (False, 2, 1, 3),
+        (False, 4, 3, 5),
+        *[(False, None, None, None)] * 5,
+    ]
+
+    async def bench(ctx: Any) -> None:
+        seen = []
+        for begin, *banks in steps:
+            ctx.set(dut.begin0, int(begin))
+            for port, bank in zip(dut.read, banks, strict=True):
+                ctx.set(port.enable, int(bank is not None))
+                ctx.set(port.address, (bank or 0) * SMALL.bank_bytes + 32)
+            seen.append([ctx.get(port.error) for port in dut.read])
+            await ctx.tick()
+        # From the third cycle after the request until the next start.
+        clash = range(6, 10)
+        assert seen == [
+            [PORT_ERROR * (k in clash), 0, PORT_ERROR * (k in clash)] for k in range(len(steps))
+        ]
+
+    simulate(dut, bench)
+
+
 @pytest.mark.parametrize(
     ("lines", "write", "reads"),
     [

@@ -20,7 +20,8 @@ from sim.rtl.design import USUAL_DEPTH, accelerator_verilog
 from sim.rtl.job import job
 from sim.rtl.play import Played, play
 from sim.rtl.probes import RECORD
-from tests.sim.rtl.bounds import DRAM_BYTES, MACHINE, Case, cases
+from tests.sim.rtl.bounds import cases
+from tests.sim.rtl.case import DRAM_BYTES, MACHINE, Case
 
 CASES = {case.name: case for case in cases()}
 LIMIT = 1_000_000
