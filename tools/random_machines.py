@@ -15,16 +15,20 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from amaranth.hdl import UnusedElaboratable
+from numpy.typing import NDArray
 
 from cli.output import console, progress, results
 from emu.compile import compile_graph
 from emu.machine import Machine
 from emu.ports import check_program, check_waits
+from emu.program import Program
 from hw.accelerator import Accelerator
 from hw.engines import Engines
 from model.errors import InputError
 from model.files import replacing
+from model.integer.graph import Graph
 from sim.emulated import emulate_network
 from sim.flat_scratchpad import FlatScratchpad
 from sim.random_machine import random_machine
@@ -55,7 +59,8 @@ def emulate(machine: Machine, seed: int) -> tuple[int, list[str]]:
     return 0, []
 
 
-def checked(graph: Any, program: Any, picture: Any) -> tuple[int, list[str]]:
+def checked(graph: Graph, program: Program, picture: NDArray[np.uint8]) -> tuple[int, list[str]]:
+    """Of a program that fits."""
     try:
         check_program(program)
         check_waits(program)
@@ -81,7 +86,8 @@ def main() -> int:
     """[MACHINES] of the command line, or MACHINES; the exit code."""
     count = int(sys.argv[1]) if sys.argv[1:] else MACHINES
     done: dict[str, Any] = json.loads(FILE.read_text()) if FILE.exists() else {}
-    done = {"machines": 0, "networks": 0, "values": 0, "wrong": []} | done
+    for key, value in {"machines": 0, "networks": 0, "values": 0, "wrong": []}.items():
+        done.setdefault(key, value)
     with progress() as bar:
         task = bar.add_task("machines", total=count)
         for seed in range(done["machines"], count):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 
@@ -41,7 +42,7 @@ def test_the_rtl_can_be_built(seed: int) -> None:
 
 
 def test_the_widest_machine_can_be_built() -> None:
-    highest = {field: allowed.high for _, field, allowed in KEYS if allowed is not None}
+    highest: dict[str, Any] = {field: allowed.high for _, field, allowed in KEYS if allowed is not None}
     build(dataclasses.replace(random_machine(0), **highest))
 
 
