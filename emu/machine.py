@@ -10,7 +10,8 @@ from typing import Any
 
 from model.errors import InputError
 from model.files import refusing
-from model.text import check_depth, read_text, shown
+from model.messages import shortened
+from model.text import check_depth, read_text
 
 PRESETS = ("edge", "mobile", "server")
 PARAMETER_WORDS = 256
@@ -102,9 +103,9 @@ class Machine:
             value = getattr(self, field)
             if allowed is None:
                 if not isinstance(value, str) or not value.strip():
-                    raise InputError(f"{key} is {shown(value)}, a text that is not empty is wanted")
+                    raise InputError(f"{key} is {shortened(value)}, a text that is not empty is wanted")
             elif value not in allowed:
-                raise InputError(f"{key} is {shown(value)}, {allowed} is wanted")
+                raise InputError(f"{key} is {shortened(value)}, {allowed} is wanted")
 
     @property
     def word(self) -> int:
@@ -147,9 +148,8 @@ class Machine:
             with refusing(f"{path} cannot be read"):
                 there = "\0" not in str(source) and path.exists()
             if not there and path.suffix != ".toml" and path.name == str(source):
-                raise InputError(
-                    f"machine {shown(str(source))} is neither a preset ({', '.join(PRESETS)}) nor a file"
-                )
+                name = shortened(str(source))
+                raise InputError(f"machine {name} is neither a preset ({', '.join(PRESETS)}) nor a file")
         text = read_text(path, MAX_FILE_BYTES, what="TOML")
         check_depth(text, path)
         try:
@@ -168,7 +168,7 @@ class Machine:
         found = DEFAULTS | _flatten(document)
         known = [key for key, _, _ in KEYS]
         if unknown := [key for key in found if key not in known]:
-            short = [key if len(key) <= 60 else shown(key) for key in unknown[:MAX_NAMED]]
+            short = [key if len(key) <= 60 else shortened(key) for key in unknown[:MAX_NAMED]]
             names = ", ".join(short) + (", ..." if len(unknown) > MAX_NAMED else "")
             raise InputError(f"{where}: unknown key {names}; known are {', '.join(known)}")
         if missing := [key for key in known if key not in found]:

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from reprlib import Repr
 
-_SHORT = Repr()
+
+class _Short(Repr):
+    """Of integers with more digits than Python writes, how many bits they have."""
+
+    def repr_int(self, x: int, level: int) -> str:
+        if x.bit_length() > MAX_BITS:
+            return f"an integer of {x.bit_length()} bits"
+        return super().repr_int(x, level)
+
+
+MAX_BITS = 10_000
+"""Of an integer that is written in digits."""
+
+_SHORT = _Short()
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
 _SHORT.maxlist = _SHORT.maxdict = _SHORT.maxtuple = _SHORT.maxset = 6
 _SHORT.maxlevel = 2

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 from model.errors import InputError
 from model.files import existing_file, refusing
@@ -43,15 +42,3 @@ def check_depth(text: str, path: str | Path) -> None:
             raise InputError(f"{path} is nested deeper than {MAX_DEPTH} levels, at most that is wanted")
     if any(key.count(".") > MAX_DEPTH for key in _NO_KEY.split(text)):
         raise InputError(f"{path} has a key of more than {MAX_DEPTH} parts, at most that is wanted")
-
-
-def shown(value: Any, most: int = 60) -> str:
-    """A value in a sentence: as Python writes it, what is long without its middle."""
-    if type(value) is int and abs(value) >= 10**most:
-        return f"an integer of {value.bit_length()} bits"
-    ends = most // 2, most // 4
-    if isinstance(value, str) and len(value) > most:
-        text = repr(value[: ends[0]])[:-1] + "..." + repr(value[-ends[1] :])[1:]
-    else:
-        text = repr(value)
-    return text if len(text) <= most + 5 else f"{text[: ends[0]]}...{text[-ends[1] :]}"

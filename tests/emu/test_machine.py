@@ -240,7 +240,7 @@ def test_a_number_of_many_digits_is_told_by_its_bits(tmp_path):
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("n" * 5000, "^machine 'n*\\.\\.\\.n*' is neither a preset"),
+        ("n" * 5000, "^n* cannot be read: File name too long$"),
         ("n" * 5000 + ".toml", "cannot be read: File name too long$"),
         ("a\0b", r"^machine 'a\\x00b' is neither a preset"),
         ("a\0b.toml", r"^'a\\x00b.toml' cannot be read: a file name has no NUL$"),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import time
 from itertools import count
 
 import pytest
 
 from model.errors import InputError
-from model.text import MAX_DEPTH, check_depth, read_text, shown
+from model.text import MAX_DEPTH, check_depth, read_text
 
 
 def test_text_of_some_bytes(tmp_path):
@@ -89,25 +88,3 @@ def test_what_is_not_deep(text):
     begin = time.process_time()
     check_depth(text, "here")
     assert time.process_time() - begin < 1
-
-
-@pytest.mark.parametrize(
-    ("value", "words"),
-    [
-        (7, "7"),
-        (10**4000, "an integer of 13288 bits"),
-        (1 << 40_000, "an integer of 40001 bits"),
-        ("abc", "'abc'"),
-        ("a" * 100, "'" + "a" * 30 + "..." + "a" * 15 + "'"),
-        ([1, "\x1b[2J"], r"[1, '\x1b[2J']"),
-    ],
-    ids=count(),
-)
-def test_values_in_a_sentence(value, words):
-    assert shown(value) == words
-
-
-def test_a_long_value_is_cut():
-    assert len(shown(list(range(10**5)))) < 70
-    assert len(shown("x" * 10**6)) < 70
-    assert re.fullmatch(r"\[0, 1.*\.\.\..*\]", shown(list(range(100))))
