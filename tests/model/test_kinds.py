@@ -86,7 +86,11 @@ def test_what_is_no_ordinary_file_is_refused(tmp_path):
         PNG.check(tmp_path / "null.png")
 
 
-@pytest.mark.parametrize("kind", [ARTIFACT, CHECKPOINT, ONNX, PNG, CHART, "mask", "svg", "pdf"], ids=str)
+@pytest.mark.parametrize(
+    "kind",
+    [ARTIFACT, CHECKPOINT, ONNX, PNG, CHART, "mask", "svg", "pdf"],
+    ids=lambda kind: getattr(kind, "noun", kind),
+)
 def test_what_this_program_writes_it_may_replace(kind, tmp_path, graph, segmenter):
     noise = np.random.default_rng(0).integers(0, 256, (10, 10), dtype=np.uint8)
     name, write = {
