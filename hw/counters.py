@@ -17,6 +17,10 @@ COUNTER_BITS = 48
 class Counters(wiring.Component):
     """Cycles.
 
+    Parameters
+    ----------
+    cycle_bits : of the program's cycles;  counter_bits : of all else
+
     Members
     -------
     clear : In(1), all are 0 from the next cycle on
@@ -25,7 +29,7 @@ class Counters(wiring.Component):
     unit_busy, unit_waiting : Out(48) per unit;  transfers : Out(48), in which bytes crossed the memory port
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, cycle_bits: int = CYCLE_BITS, counter_bits: int = COUNTER_BITS) -> None:
         super().__init__(
             {
                 "clear": In(1),
@@ -33,10 +37,10 @@ class Counters(wiring.Component):
                 "busy": In(UNITS),
                 "waiting": In(UNITS),
                 "moved": In(1),
-                "cycles": Out(CYCLE_BITS),
-                "unit_busy": Out(COUNTER_BITS).array(UNITS),
-                "unit_waiting": Out(COUNTER_BITS).array(UNITS),
-                "transfers": Out(COUNTER_BITS),
+                "cycles": Out(cycle_bits),
+                "unit_busy": Out(counter_bits).array(UNITS),
+                "unit_waiting": Out(counter_bits).array(UNITS),
+                "transfers": Out(counter_bits),
             }
         )
 

@@ -17,7 +17,8 @@ Word = tuple[int, bytes, int]
 class AxiMemory:
     """`data` from address `origin` on; without `rng` always ready, and answering after `latency` cycles.
 
-    `drive` sets the inputs of a cycle, `sample` sees its outputs. Words in `broken` answer with SLVERR.
+    `drive` sets the inputs of a cycle, `sample` sees its outputs. Words in `broken` answer with `code`,
+    words from `silent_from` on are not read for ever, as long as that is an address.
     `late` takes the address of a burst that is written only once all of its words are there.
     """
 
@@ -35,6 +36,8 @@ class AxiMemory:
         self.bus, self.width, self.data = bus, width, data
         self.latency, self.origin, self.rng, self.late = latency, origin, rng, late
         self.broken: set[int] = set()
+        self.code = SLVERR
+        self.silent_from: int | None = None
         self.reads: list[tuple[int, int, bool]] = []  # earliest cycle, address, last
         self.writes: list[tuple[int, int]] = []  # address, beats: of bursts shown, words not yet taken
         self.shown = False  # the burst on the channel is among those
@@ -49,11 +52,15 @@ class AxiMemory:
     def may(self) -> bool:
         return self.rng is None or bool(self.rng.random() < 0.6)
 
+    def is_silent(self, address: int) -> bool:
+        return self.silent_from is not None and address >= self.silent_from
+
     def drive(self, ctx: Any, now: int) -> None:
         bus = self.bus
         if hasattr(bus, "ar"):
             ctx.set(bus.ar.ready, self.may())
             self.offered = bool(self.reads) and self.reads[0][0] <= now and self.may()
+            self.offered = self.offered and not self.is_silent(self.reads[0][1])
             ctx.set(bus.r.valid, self.offered)
             if self.offered:
                 _, address, last = self.reads[0]
@@ -62,7 +69,7 @@ class AxiMemory:
                 word = self.data[at : at + self.width].tobytes() if good else b""
                 ctx.set(bus.r.data, int.from_bytes(word, "little"))
                 ctx.set(bus.r.last, last)
-                ctx.set(bus.r.resp, 0 if good else SLVERR)
+                ctx.set(bus.r.resp, 0 if good else self.code)
         if hasattr(bus, "aw"):
             ctx.set(bus.aw.ready, self.may() and (not self.late or bool(self.filled)))
             ctx.set(bus.w.ready, self.may())
@@ -121,7 +128,7 @@ class AxiMemory:
         for address, word, strobe in words:
             at = address - self.origin
             if not 0 <= at < len(self.data) or address in self.broken:
-                code = SLVERR
+                code = self.code
                 continue
             for k in range(self.width):
                 if strobe >> k & 1:

@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+PATIENCE = 200
+"""Cycles in which nothing moves on any channel."""
+
 Write = tuple[int, int] | tuple[int, int, int]
 """Address, data, strobes where they are not all high."""
 
@@ -44,8 +47,9 @@ class Host:
         sent, shown = dict.fromkeys(channels, 0), dict.fromkeys(channels, False)
         wanted = max(len(beats) for _, beats in channels.values())
         found: list[list[int]] = []
-        waiting = None
+        waiting, idle = None, 0
         while len(found) < wanted:
+            idle += 1
             for channel, (signals, beats) in channels.items():
                 shown[channel] = shown[channel] or (sent[channel] < len(beats) and self.may())
                 ctx.set(channel.valid, shown[channel])
@@ -60,15 +64,17 @@ class Host:
                 waiting = None if ready else beat
                 if ready:
                     found.append(beat)
+                    idle = 0
             else:
                 assert waiting is None, "an answer was withdrawn"
             for channel in channels:
                 if shown[channel] and ctx.get(channel.ready):
                     sent[channel] += 1
+                    idle = 0
                     shown[channel] = False
             await ctx.tick()
             self.cycles += 1
-            assert self.cycles < 200_000, "no answer"
+            assert idle < PATIENCE and self.cycles < 200_000, "no answer"
         for channel in channels:
             ctx.set(channel.valid, 0)
         ctx.set(back.ready, 0)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 
@@ -54,13 +56,15 @@ class Descriptor:
 
 @dataclass
 class Cycle:
-    """What a sequencer shows in a cycle. words, bases, places: of the units that hold an instruction."""
+    """What a sequencer shows in a cycle. words, bases, places: of the units that hold an instruction;
+    finished: it is the program's last, if nothing is wrong in it."""
 
     busy: int = 0
     waiting: int = 0
     start: int = 0
     words: dict[Unit, int] = field(default_factory=dict)
     bases: dict[Unit, int] = field(default_factory=dict)
+    finished: int = 0
     error: tuple[int, ...] = (0,)
 
 
@@ -89,8 +93,10 @@ class Model:
         """Whether it holds an instruction that is no WAIT."""
         return self.held[unit] and self._word(unit) & 0xFF != 1
 
-    def cycle(self, finishing: int) -> Cycle:
-        """What is shown; then the next cycle."""
+    def cycle(
+        self, finishing: int, errors: Mapping[Unit, int] = MappingProxyType({}), expired: bool = False
+    ) -> Cycle:
+        """What is shown; then the next cycle. errors: of units, their codes;  expired: the watchdog's."""
         shown, done, one = Cycle(), [False] * len(Unit), self.one
         waits = [held and not self.works(unit) for unit, held in enumerate(self.held)]
         for unit in Unit:
@@ -103,15 +109,20 @@ class Model:
                 self.count[unit] += done[unit]
         for unit in Unit:
             code = code_of(self._word(unit), unit) if self.fresh[unit] else 0
+            legal = not code
+            code = code or errors.get(unit, 0) or 6 * (expired and self.held[unit])
             if waits[unit]:
                 shown.waiting |= 1 << unit
                 awaited, n = self._word(unit) >> 32 & 0xFFFFFFFF, self._word(unit) >> 64 & 0xFFFFFFFF
                 n -= n >> 31 << 32
                 if awaited < len(Unit):
                     done[unit] = self.count[awaited] >= self.iteration[unit] * one.totals[awaited] + n
-                    code = code or 2 * (self.fresh[unit] and n > one.totals[awaited])
+                    if legal and self.fresh[unit] and n > one.totals[awaited]:
+                        code = 2
             if code and shown.error == (0,):
                 shown.error = (code, unit, self.segment, self.iteration[unit], self.index[unit])
+        ends = (not self.held[unit] or (done[unit] and self._is_last(unit)) for unit in Unit)
+        shown.finished = int(all(ends) and self.segment == len(self.segments) - 1)
         if shown.error != (0,):
             self.running = False
             return shown
@@ -122,6 +133,10 @@ class Model:
         if not any(self.held):
             self._next_segment()
         return shown
+
+    def _is_last(self, unit: Unit) -> bool:
+        """Whether it holds the last instruction of the last iteration."""
+        return self.index[unit] + 1 == self.one.length[unit] and self.iteration[unit] + 1 == self.one.repeat
 
     def _advance(self, unit: Unit) -> None:
         self.index[unit] += 1

@@ -155,3 +155,51 @@ def test_operands_beside_each_other(name: str) -> None:
     found = Rig(ENGINES[name][0](SMALL), SMALL).run(turns, seen)
     assert found == [(cycles(instruction, SMALL), 0) for instruction in turns]
     assert np.array_equal(seen.spaces[Space.SCRATCHPAD], expected.spaces[Space.SCRATCHPAD])
+
+
+def test_a_packed_product_takes_no_parameter() -> None:
+    """Whatever stands there."""
+    chip = Chip(SMALL, np.random.default_rng(1))
+    maker = Maker(chip, (0, 0))
+    while (one := maker.matmul()) is None or one.layout is not Layout.PACKED:
+        pass
+    chip.spaces[Space.PARAMETERS][:] = 255
+    expected, seen = memories(SMALL, chip), memories(SMALL, chip)
+    COMPUTE[Matmul](expected, one)
+    assert Rig(MatmulEngine(SMALL), SMALL).run([one], seen) == [(cycles(one, SMALL), 0)]
+    assert np.array_equal(seen.spaces[Space.SCRATCHPAD], expected.spaces[Space.SCRATCHPAD])
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("beyond", [0, 1])
+@pytest.mark.parametrize("channel", [0, 19, 20])
+def test_a_bias_of_2_to_the_62_is_the_largest(sign: int, beyond: int, channel: int) -> None:
+    """Of either sign; what stands behind a row's end does not count."""
+    chip = Chip(SMALL, np.random.default_rng(1))
+    word = chip.spaces[Space.PARAMETERS][:16]
+    word[:] = 0
+    word[4] = 40
+    entries = chip.spaces[Space.CONSTANTS][: 12 * 1024].reshape(-1, 12)
+    entries[:, 4:] = 0
+    bias = sign * (2**62 + beyond)
+    entries[channel, 4:] = np.frombuffer(bias.to_bytes(8, "little", signed=True), np.uint8)
+    one = replace(LAYERNORM, length=20, rows=2)
+    expected, seen = memories(SMALL, chip), memories(SMALL, chip)
+    ((took, code),) = Rig(LayernormEngine(SMALL), SMALL).run([one], seen)
+    if beyond and channel < one.length:
+        assert code == 2
+        return
+    COMPUTE[Layernorm](expected, one)
+    assert (took, code) == (cycles(one, SMALL), 0)
+    assert np.array_equal(seen.spaces[Space.SCRATCHPAD], expected.spaces[Space.SCRATCHPAD])
+
+
+def test_expand_makes_rows_of_more_than_2_to_the_17_labels() -> None:
+    machine = replace(SMALL, lanes=16, depth=16, elementwise_lanes=32, banks=9, bank_kib=16)
+    chip = Chip(machine, np.random.default_rng(1))
+    one = Expand(0, 4096, 1, 3, 16, 16, 43800, False)
+    expected, seen = memories(machine, chip), memories(machine, chip)
+    COMPUTE[Expand](expected, one)
+    assert one.length * one.factor > 1 << 17
+    assert Rig(ExpandEngine(machine), machine).run([one], seen) == [(cycles(one, machine), 0)]
+    assert np.array_equal(seen.spaces[Space.SCRATCHPAD], expected.spaces[Space.SCRATCHPAD])

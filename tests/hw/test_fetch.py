@@ -25,12 +25,12 @@ Written = tuple[int, int, bytes]
 class Bench:
     """Random queues in DRAM, and their table."""
 
-    def __init__(self, width: int, seed: int, *, stalls: bool = False, misfit: bool = False) -> None:
+    def __init__(self, width: int, seed: int, *, stalls: bool = False, last: int = 0) -> None:
         rng = np.random.default_rng(seed)
         self.lengths = rng.integers(0, 8, (SEGMENTS, UNITS)) * (rng.random((SEGMENTS, UNITS)) < 0.7)
         self.firsts = self.lengths.cumsum(axis=0) - self.lengths + 3
-        if misfit:
-            self.firsts[1, 4], self.lengths[1, 4] = DEPTH - 2, 3
+        if last:  # instructions of a queue behind what its program memory holds but for two
+            self.firsts[1, 4], self.lengths[1, 4] = DEPTH - 2, last
         self.dram = rng.integers(0, 256, CODE + 32 * int(self.lengths.sum()) + 128, dtype=np.uint8)
         self.m = m = Module()
         m.submodules.fetch = self.dut = dut = Fetch(width=width, depth=DEPTH)
@@ -134,7 +134,7 @@ def test_errors_and_stops_and_again() -> None:
 
 
 def test_a_queue_that_does_not_fit() -> None:
-    bench = Bench(16, 2, misfit=True)
+    bench = Bench(16, 2, last=3)
 
     async def body(ctx: Any) -> None:
         _, error = await bench.run(ctx)
@@ -142,6 +142,17 @@ def test_a_queue_that_does_not_fit() -> None:
         assert (ctx.get(bench.dut.segment), ctx.get(bench.dut.unit)) == (1, 4)
 
     bench.simulate(body)
+
+
+@pytest.mark.parametrize("last", [1, 2])
+def test_a_queue_that_fits_just(last: int) -> None:
+    bench = Bench(16, 2, last=last)
+
+    async def body(ctx: Any) -> None:
+        assert await bench.run(ctx) == (bench.wanted, 0)
+
+    bench.simulate(body)
+    assert (4, DEPTH - 3 + last) in [place[:2] for place in bench.wanted]
 
 
 def test_assembles_what_the_encoder_does() -> None:

@@ -14,6 +14,7 @@ from amaranth.sim import Simulator
 from emu.duration import bytes_per_cycle, cycles
 from emu.isa import Load, Space, encode
 from emu.machine import Machine
+from hw.axi import SLVERR
 from hw.load import LoadEngine
 from tests.hw.axi_memory import AxiMemory
 from tests.hw.transfers import CHIP, DRAM, ORIGIN, apply, machine, random_transfer
@@ -154,6 +155,8 @@ BEYOND = {
     "base": Load(DRAM, Space.SCRATCHPAD, 0, 1, based=True),
     "twice": Load(0, Space.SCRATCHPAD, 0, 1, count1=2, dram_stride1=(1 << 32) - 1, based=True),
 }
+CODES = {"exokay": 1, "slverr": 2, "decerr": 3}
+"""Answers that are not OKAY; no instruction asks for an exclusive access."""
 
 
 def test_the_last_address_is_no_error() -> None:
@@ -166,22 +169,27 @@ def test_the_last_address_is_no_error() -> None:
     bench.simulate(body)
 
 
-@pytest.mark.parametrize("kind", [*BEYOND, "bus", "id", "last word", "memory", "last write"])
+@pytest.mark.parametrize(
+    "kind", [*BEYOND, *CODES, "id", "last word", "memory", "memory and bus", "last write"]
+)
 @pytest.mark.parametrize("stalls", [False, True])
 def test_errors_stop_it_and_the_next_instruction_works(kind: str, stalls: bool) -> None:
     bench = Bench(machine(8, 16, 3), 1, stalls=stalls)
     one = BEYOND.get(kind, GOOD)
-    code = 3 if kind in BEYOND or kind in ("memory", "last write") else 4
+    code = 3 if kind in BEYOND or kind in ("memory", "memory and bus", "last write") else 4
 
     async def body(ctx: Any) -> None:
-        if kind == "bus":
+        bench.memory.code = CODES.get(kind, SLVERR)
+        if kind in CODES:
             bench.memory.broken = {ORIGIN + 64}
         elif kind == "id":
             ctx.set(bench.dut.bus.r.id, 1)
         elif kind == "last word":
             bench.memory.broken = {(ORIGIN + 304) // 8 * 8}
-        elif kind == "memory":
+        elif kind.startswith("memory"):
             bench.broken_line = 2
+            if kind != "memory":  # in the same cycle: the word after the first that is for that line
+                bench.memory.broken = {ORIGIN + 32}
         elif kind == "last write":
             bench.broken_line = 308 // 16
         took, error = await bench.run(ctx, one)

@@ -79,12 +79,13 @@ def ask(rng: np.random.Generator, port: Any, shape: Shape, end: int) -> Request:
     while Shape.of(shape.lanes, alignment).lines > shape.lines:
         alignment *= 2
     size = int(rng.integers(1, shape.lanes + 1)) if rng.random() < 0.6 else 0
-    if rng.random() < 0.02:
-        address = end - int(rng.integers(2)) * size // 2
+    if rng.random() < 0.04:
+        address = int(rng.choice([end, end - size // 2, end - size + 1]))
     else:
         address = int(rng.integers(0, end + 1 - size))
         if rng.random() < 0.5:
-            address = min(address // 1024 * 1024 + int(rng.integers(-shape.lanes, 1)) % end, end - size)
+            place = (address // 1024 * 1024 + int(rng.integers(-shape.lanes, 1))) % end
+            address = min(place, end - size)
     return Request(port, shape, address // alignment * alignment, size)
 
 

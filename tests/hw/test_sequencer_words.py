@@ -31,6 +31,8 @@ class Bench:
         self.rng = rng
         self.dut = Sequencer(depth=DEPTH, segments=SEGMENTS, width=8)
         self.ended = 0
+        self.often_wrong = 0.0
+        """How likely something is wrong in a cycle that the words of instructions do not say."""
 
     async def load(self, ctx: Any, memories: list[list[int]], segments: list[Descriptor]) -> None:
         await load(ctx, self.dut, memories, [segment.words() for segment in segments])
@@ -45,15 +47,21 @@ class Bench:
         like.words = {unit: like.words[unit] for unit in legal}
         like.bases = {unit: like.bases[unit] for unit in like.bases if unit in BASED}
         bases = {unit: ctx.get(dut.unit[unit].base) for unit in like.bases}
-        return Cycle(ctx.get(dut.busy), ctx.get(dut.waiting), start, words, bases, like.error)
+        finished = ctx.get(dut.finished)
+        return Cycle(ctx.get(dut.busy), ctx.get(dut.waiting), start, words, bases, finished, like.error)
 
     async def run(self, ctx: Any, memories: list[list[int]], segments: list[Descriptor]) -> Cycle:
         """Runs a program to its end, to an error or for so many cycles; the last cycle."""
-        model, dut, last = Model(memories, segments), self.dut, Cycle()
         await ctx.tick()  # as there always is between two programs
-        ctx.set(dut.start, 1)
+        assert ctx.get(self.dut.idle) and not ctx.get(self.dut.running)
+        ctx.set(self.dut.start, 1)
         await ctx.tick()
-        ctx.set(dut.start, 0)
+        ctx.set(self.dut.start, 0)
+        return await self.follow(ctx, Model(memories, segments))
+
+    async def follow(self, ctx: Any, model: Model) -> Cycle:
+        """From the program's first cycle on."""
+        dut, last = self.dut, Cycle()
         eager = self.rng.integers(1, 9, len(Unit))
         for _ in range(MOST):
             if not model.running:
@@ -62,10 +70,17 @@ class Bench:
             finishing = sum(int(end) << unit for unit, end in enumerate(ends))
             for unit in Unit:
                 ctx.set(dut.unit[unit].finishing, finishing >> unit & 1)
-            last = model.cycle(finishing)
-            assert ctx.get(dut.running)
+            errors, expired = self.trouble(model)
+            for unit in Unit:
+                ctx.set(dut.unit[unit].error, errors.get(unit, 0))
+            ctx.set(dut.expired, expired)
+            last = model.cycle(finishing, errors, expired)
+            assert ctx.get(dut.running) and not ctx.get(dut.idle)
             assert self.shown(ctx, last) == last
             await ctx.tick()
+            ctx.set(dut.expired, 0)
+            for unit in errors:
+                ctx.set(dut.unit[unit].error, 0)
             if last.error != (0,):
                 await self.stops(ctx, last)
         self.ended += not model.running
@@ -75,8 +90,20 @@ class Bench:
             ctx.set(dut.expired, 0)
             for _ in range(2 * ERROR_LATENCY):
                 await ctx.tick()
-        assert not ctx.get(dut.running)
+        elif last.error == (0,):
+            for _ in range(ERROR_LATENCY):
+                assert ctx.get(dut.error) == 0 and not ctx.get(dut.idle)
+                await ctx.tick()
+        assert not ctx.get(dut.running) and not ctx.get(dut.finished) and ctx.get(dut.idle)
         return last
+
+    def trouble(self, model: Model) -> tuple[dict[Unit, int], bool]:
+        """Now and then, if it is wanted: units that say what is wrong, the watchdog, or both."""
+        if self.rng.random() >= self.often_wrong:
+            return {}, False
+        codes = {unit: int(self.rng.integers(1, 256)) for unit in Unit if model.works(unit)}
+        expired = bool(self.rng.random() < 0.4)
+        return {unit: code for unit, code in codes.items() if self.rng.random() < 0.4}, expired
 
     async def stops(self, ctx: Any, last: Cycle) -> None:
         """The error is told, once, and nothing runs any more."""
@@ -89,9 +116,14 @@ class Bench:
         places = (dut.error_unit, dut.error_segment, dut.error_iteration, dut.error_index)
         assert (ctx.get(dut.error), *(ctx.get(place) for place in places)) == last.error
         assert not ctx.get(dut.idle)
+        # Units that are stopped in the middle need their instruction until they are quiet.
+        held = [dut.unit[unit] for unit in Unit if ctx.get(dut.busy) >> unit & 1]
+        needed = [(ctx.get(port.instruction), ctx.get(port.base)) for port in held]
         await ctx.tick()
         for _ in range(2 * ERROR_LATENCY):
             assert ctx.get(dut.error) == 0 and not ctx.get(dut.running)
+            assert not any(ctx.get(port.start) for port in dut.unit)
+            assert [(ctx.get(port.instruction), ctx.get(port.base)) for port in held] == needed
             await ctx.tick()
         assert ctx.get(dut.idle)
 
@@ -147,6 +179,29 @@ def test_equals_the_model(seed: int, true: bool) -> None:
 
     bench.simulate(body)
     assert bench.ended > programs // 4
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_stops_where_a_unit_or_the_watchdog_says_so(seed: int) -> None:
+    """In any cycle, the last of a program too; the same program then begins anew."""
+    rng = np.random.default_rng(seed)
+    bench = Bench(rng)
+    found = []
+
+    async def body(ctx: Any) -> None:
+        for _ in range(12):
+            memories = [
+                [random_wait(rng) if rng.random() < 0.3 else random_word(unit, rng) for _ in range(DEPTH)]
+                for unit in Unit
+            ]
+            segments = random_segments(rng, memories, True)
+            await bench.load(ctx, memories, segments)
+            for often in (0.03, 0.3, 0.0):
+                bench.often_wrong = often
+                found.append((await bench.run(ctx, memories, segments)).error)
+
+    bench.simulate(body)
+    assert {error[0] for error in found} >= {0, 6} and len({error[1:] for error in found}) > 12
 
 
 def flawed(unit: Unit, rng: np.random.Generator) -> int:

@@ -14,6 +14,7 @@ from amaranth.sim import Simulator
 from emu.duration import bytes_per_cycle, cycles
 from emu.isa import Store, encode
 from emu.machine import Machine
+from hw.axi import SLVERR
 from hw.ports import READ_LATENCY
 from hw.store import StoreEngine
 from tests.hw.axi_memory import AxiMemory
@@ -168,17 +169,20 @@ BEYOND = {
     "stride2": Store(ORIGIN, 0, 20, count2=2, dram_stride2=DRAM),
     "base": Store(DRAM, 0, 1, based=True),
 }
+CODES = {"exokay": 1, "slverr": 2, "decerr": 3}
+"""Answers that are not OKAY; no instruction asks for an exclusive access."""
 
 
-@pytest.mark.parametrize("kind", [*BEYOND, "bus", "id", "last word", "memory", "last read"])
+@pytest.mark.parametrize("kind", [*BEYOND, *CODES, "id", "last word", "memory", "last read"])
 @pytest.mark.parametrize("stalls", [False, True])
 def test_errors_stop_it_and_the_next_instruction_works(kind: str, stalls: bool) -> None:
     bench = Bench(machine(8, 16, 3), 1, stalls=stalls)
     one = BEYOND.get(kind, GOOD)
-    code = 3 if kind in BEYOND else 4 if kind in ("bus", "id", "last word") else 5
+    code = 3 if kind in BEYOND else 4 if kind in (*CODES, "id", "last word") else 5
 
     async def body(ctx: Any) -> None:
-        if kind in ("bus", "last word"):
+        bench.memory.code = CODES.get(kind, SLVERR)
+        if kind in (*CODES, "last word"):
             one_piece = replace(one, size=30, count1=20, dram_stride1=64, stride1=40)
             bench.memory.broken = {ORIGIN + (64 * (19 if kind == "last word" else 3))}
         else:
