@@ -7,7 +7,7 @@ BIN := .venv/bin
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint formal mutation random random-networks random-machines rtl-all fuzz venv clean
+.PHONY: help demo test lint formal mutation planted random random-networks random-machines rtl-all fuzz venv clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1:/p' Makefile | while IFS=: read -r name text; do \
@@ -31,9 +31,13 @@ formal: ## prove properties of the RTL; some take minutes
 	@tools/make-venv.sh dev
 	@$(BIN)/python -m sim.formal
 
-mutation: ## score the benches of the RTL by the mutants that they kill; takes an hour, goes on where it stopped
+mutation: ## score benches and tests of the RTL by the mutants that they kill; takes hours, goes on where it stopped
 	@tools/make-venv.sh dev
 	@$(BIN)/python -m tools.mutate
+
+planted: ## plant faults into the RTL one by one: a test must notice each
+	@tools/make-venv.sh dev
+	@$(BIN)/python -m tools.planted
 
 rtl-all: ## run the four networks of the paper in the RTL; takes an hour, goes on where it stopped
 	@tools/make-venv.sh dev

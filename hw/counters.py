@@ -30,6 +30,7 @@ class Counters(wiring.Component):
     """
 
     def __init__(self, *, cycle_bits: int = CYCLE_BITS, counter_bits: int = COUNTER_BITS) -> None:
+        self.cycle_bits, self.counter_bits = cycle_bits, counter_bits
         super().__init__(
             {
                 "clear": In(1),
