@@ -1,6 +1,7 @@
-"""Scores every bench, or those named, by the mutants that it kills: `make mutation`.
+"""Scores every bench of a unit, and the tests of other components, by the mutants that they kill: all, or
+those named; `make mutation`.
 
-Prints a table and writes mutation.json; a unit that is already in that file is not done again.
+Prints a table and writes mutation.json; what is already in that file is not done again.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,10 @@ from cli.output import progress, results
 from emu.machine import Machine
 from hw.units import unit_names
 from model.files import replacing
-from sim.mutation import Score, score
+from sim import mutation
+from sim.mutants import Score
+from sim.suite.score import score as score_tests
+from tests.hw.targets import TARGETS
 
 MUTANTS = 140
 SEED = 1
@@ -25,14 +30,13 @@ RESULTS = Path("mutation.json")
 
 def main(wanted: list[str]) -> None:
     done: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    names = unit_names(wanted)
-    machine = Machine.load("tests/hw/small.toml")
+    names = unit_names(wanted, tuple(TARGETS))
     with progress() as bar:
         for name in names:
             if name in done:
                 continue
             task = bar.add_task(name, total=MUTANTS)
-            for step in score(name, machine, MUTANTS, SEED, os.cpu_count() or 1):
+            for step in steps(name, os.cpu_count() or 1):
                 if isinstance(step, Score):
                     done[name] = asdict(step)
                 else:
@@ -43,6 +47,13 @@ def main(wanted: list[str]) -> None:
     for name in names:
         for survivor in done[name]["survivors"]:
             results.print(f"{name}: survived: {survivor}")
+
+
+def steps(name: str, workers: int) -> Iterator[Score | int]:
+    """How many mutants have been decided, as it goes on; then the score."""
+    if name in TARGETS:
+        return score_tests(TARGETS[name], "tools.play_mutants", MUTANTS, SEED, workers)
+    return mutation.score(name, Machine.load("tests/hw/small.toml"), MUTANTS, SEED, workers)
 
 
 def line(name: str, entry: dict[str, Any]) -> str:

@@ -161,7 +161,7 @@ def test_a_packed_product_takes_no_parameter() -> None:
     """Whatever stands there."""
     chip = Chip(SMALL, np.random.default_rng(1))
     maker = Maker(chip, (0, 0))
-    while (one := maker.matmul()) is None or one.layout is not Layout.PACKED:
+    while not isinstance(one := maker.matmul(), Matmul) or one.layout is not Layout.PACKED:
         pass
     chip.spaces[Space.PARAMETERS][:] = 255
     expected, seen = memories(SMALL, chip), memories(SMALL, chip)
