@@ -172,7 +172,7 @@ def test_a_packed_product_takes_no_parameter() -> None:
 
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("beyond", [0, 1])
-@pytest.mark.parametrize("channel", [0, 19, 20])
+@pytest.mark.parametrize("channel", [0, 17, 18])
 def test_a_bias_of_2_to_the_62_is_the_largest(sign: int, beyond: int, channel: int) -> None:
     """Of either sign; what stands behind a row's end does not count."""
     chip = Chip(SMALL, np.random.default_rng(1))
@@ -183,7 +183,7 @@ def test_a_bias_of_2_to_the_62_is_the_largest(sign: int, beyond: int, channel: i
     entries[:, 4:] = 0
     bias = sign * (2**62 + beyond)
     entries[channel, 4:] = np.frombuffer(bias.to_bytes(8, "little", signed=True), np.uint8)
-    one = replace(LAYERNORM, length=20, rows=2)
+    one = replace(LAYERNORM, length=18, rows=2)
     expected, seen = memories(SMALL, chip), memories(SMALL, chip)
     ((took, code),) = Rig(LayernormEngine(SMALL), SMALL).run([one], seen)
     if beyond and channel < one.length:
