@@ -19,18 +19,20 @@ from tests.hw.axi_memory import AxiMemory
 
 DEPTH, CODE, ORIGIN = 40, 96, 1 << 20
 SEGMENTS = 3
+Queue = tuple[tuple[int, int], int, int]
+"""Segment and unit, its first instruction, how many."""
 Written = tuple[int, int, bytes]
 
 
 class Bench:
     """Random queues in DRAM, and their table."""
 
-    def __init__(self, width: int, seed: int, *, stalls: bool = False, last: int = 0) -> None:
+    def __init__(self, width: int, seed: int, *, stalls: bool = False, queue: Queue | None = None) -> None:
         rng = np.random.default_rng(seed)
         self.lengths = rng.integers(0, 8, (SEGMENTS, UNITS)) * (rng.random((SEGMENTS, UNITS)) < 0.7)
         self.firsts = self.lengths.cumsum(axis=0) - self.lengths + 3
-        if last:  # instructions of a queue behind what its program memory holds but for two
-            self.firsts[1, 4], self.lengths[1, 4] = DEPTH - 2, last
+        if queue:
+            at, self.firsts[at], self.lengths[at] = queue
         self.dram = rng.integers(0, 256, CODE + 32 * int(self.lengths.sum()) + 128, dtype=np.uint8)
         self.m = m = Module()
         m.submodules.fetch = self.dut = dut = Fetch(width=width, depth=DEPTH)
@@ -133,20 +135,27 @@ def test_errors_and_stops_and_again() -> None:
     bench.simulate(body)
 
 
-def test_a_queue_that_does_not_fit() -> None:
-    bench = Bench(16, 2, last=3)
+@pytest.mark.parametrize("at", [(1, 4), (0, 0)])
+def test_a_queue_that_does_not_fit(at: tuple[int, int]) -> None:
+    """By one instruction; by as many as a descriptor can say."""
+    far = [1 << bit for bit in range(6, 16)]
+    places = [(DEPTH - 2, 3), (DEPTH, 1)]
+    if at == (0, 0):
+        places += [(0, many) for many in far] + [(many, 1) for many in far] + [(65535, 1), (0, 65535)]
+    for first, length in places:
+        bench = Bench(8, 2, queue=(at, first, length))
 
-    async def body(ctx: Any) -> None:
-        _, error = await bench.run(ctx)
-        assert error == 3
-        assert (ctx.get(bench.dut.segment), ctx.get(bench.dut.unit)) == (1, 4)
+        async def body(ctx: Any, bench: Bench = bench) -> None:
+            _, error = await bench.run(ctx)
+            assert error == 3
+            assert (ctx.get(bench.dut.segment), ctx.get(bench.dut.unit)) == at
 
-    bench.simulate(body)
+        bench.simulate(body)
 
 
 @pytest.mark.parametrize("last", [1, 2])
 def test_a_queue_that_fits_just(last: int) -> None:
-    bench = Bench(16, 2, last=last)
+    bench = Bench(8, 2, queue=((1, 4), DEPTH - 2, last))
 
     async def body(ctx: Any) -> None:
         assert await bench.run(ctx) == (bench.wanted, 0)

@@ -74,3 +74,28 @@ def test_reads_in_order(pauses: bool) -> None:
     run(host, dut, body)
     if not pauses:
         assert host.cycles == COUNT + 2
+
+
+def test_answers_do_not_wait_to_be_taken() -> None:
+    """`valid` comes whether `ready` is high or not, and stays."""
+    dut = Lite(address_bits=8)
+    bus = dut.bus
+
+    async def body(ctx: Any, host: Host) -> None:
+        for channel in (bus.aw, bus.w, bus.ar):
+            ctx.set(channel.valid, 1)
+        ctx.set(bus.w.strb, 15)
+        await ctx.tick()
+        for channel in (bus.aw, bus.w, bus.ar):
+            ctx.set(channel.valid, 0)
+        await ctx.tick()
+        for _ in range(5):
+            assert ctx.get(bus.r.valid) and not ctx.get(bus.b.resp)
+            await ctx.tick()
+            assert ctx.get(bus.b.valid)
+        ctx.set(bus.b.ready, 1)
+        ctx.set(bus.r.ready, 1)
+        await ctx.tick()
+        assert not ctx.get(bus.b.valid) and not ctx.get(bus.r.valid)
+
+    assert run(Host(bus), dut, body) == [(0, 0)]
