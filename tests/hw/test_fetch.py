@@ -17,7 +17,7 @@ from hw.load import LoadEngine
 from hw.queue import UNITS
 from tests.hw.axi_memory import AxiMemory
 
-DEPTH, CODE, ORIGIN = 40, 96, 1 << 20
+DEPTH, CODE = 40, 96
 SEGMENTS = 3
 Queue = tuple[tuple[int, int], int, int]
 """Segment and unit, its first instruction, how many."""
@@ -34,6 +34,7 @@ class Bench:
         if queue:
             at, self.firsts[at], self.lengths[at] = queue
         self.dram = rng.integers(0, 256, CODE + 32 * int(self.lengths.sum()) + 128, dtype=np.uint8)
+        self.origin = 128 * int(np.random.default_rng(seed).integers(1 << 24, 1 << 25))
         self.m = m = Module()
         m.submodules.fetch = self.dut = dut = Fetch(width=width, depth=DEPTH)
         m.submodules.load = self.load = load = LoadEngine(width=width)
@@ -52,7 +53,7 @@ class Bench:
             dut.stop.eq(self.stop),
         ]
         self.memory = AxiMemory(
-            load.bus, width, self.dram, latency=9, origin=ORIGIN, rng=rng if stalls else None
+            load.bus, width, self.dram, latency=9, origin=self.origin, rng=rng if stalls else None
         )
         self.now = 0
 
@@ -70,7 +71,7 @@ class Bench:
         """What is written until the end, and the error."""
         dut, began = self.dut, self.now
         written: list[Written] = []
-        ctx.set(dut.address, ORIGIN + CODE)
+        ctx.set(dut.address, self.origin + CODE)
         ctx.set(dut.segments, SEGMENTS)
         while True:
             ctx.set(dut.start, self.now == began)
@@ -123,7 +124,7 @@ def test_errors_and_stops_and_again() -> None:
     bench = Bench(8, 1, stalls=True)
 
     async def body(ctx: Any) -> None:
-        bench.memory.broken = {ORIGIN + CODE + 32 * 7 + 8}
+        bench.memory.broken = {bench.origin + CODE + 32 * 7 + 8}
         written, error = await bench.run(ctx)
         assert error == 4 and written == bench.wanted[:7]
         bench.memory.broken = set()

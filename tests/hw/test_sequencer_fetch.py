@@ -68,8 +68,9 @@ class Bench(words.Bench):
         self.dram[: len(data)] = np.frombuffer(data, np.uint8)
         return places
 
-    async def fetch(self, ctx: Any, program: Program, *, expire_after: int | None = None) -> None:
-        """From the start to the program's first cycle, or to an error, which is left at the outputs."""
+    async def fetch(self, ctx: Any, program: Program, *, patience: int = 0) -> None:
+        """From the start to the program's first cycle, or to an error, which is left at the outputs. The
+        watchdog expires after `patience` cycles without a word, if that is not 0."""
         dut, port = self.dut, self.dut.unit[Unit.LOAD]
         await self.load(ctx, [[]] * len(Unit), program[1])
         await ctx.tick()
@@ -77,7 +78,7 @@ class Bench(words.Bench):
         ctx.set(dut.code, CODE)
         ctx.set(dut.start, 1)
         ctx.set(dut.fetch, 1)
-        began = self.now
+        began, still = self.now, 0
         while not ctx.get(dut.running) and not ctx.get(dut.error):
             ctx.set(dut.start, self.now == began)
             ctx.set(dut.fetch, self.now == began)
@@ -88,7 +89,8 @@ class Bench(words.Bench):
             assert not any(ctx.get(dut.unit[unit].start) for unit in Unit if unit != Unit.LOAD)
             ctx.set(port.finishing, ctx.get(self.load_engine.port.finishing))
             ctx.set(port.error, ctx.get(self.load_engine.port.error))
-            ctx.set(dut.expired, self.now - began == expire_after)
+            still = 0 if ctx.get(self.load_engine.moved) else still + 1
+            ctx.set(dut.expired, patience != 0 and still == patience)
             if self.now > began:
                 assert not ctx.get(dut.idle)
             await ctx.tick()
@@ -147,7 +149,7 @@ def test_errors_name_what_was_fetched() -> None:
     found = set()
 
     async def body(ctx: Any) -> None:
-        for number in range(24):
+        for number in range(18):
             program = random_program(rng)
             places = bench.put(program)
             if not places:
@@ -171,7 +173,7 @@ def test_errors_name_what_was_fetched() -> None:
                 bench.memory.silent_from = CODE + 32 * at
                 segment, unit, index = places[at]
                 wanted = (WATCHDOG_ERROR, unit, segment, 0, index)
-                await bench.fetch(ctx, program, expire_after=1500)
+                await bench.fetch(ctx, program, patience=50)
             bench.memory.silent_from = None
             error = await bench.settle(ctx)
             assert error[: len(wanted)] == wanted
