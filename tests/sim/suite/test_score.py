@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """Tests are scored by the mutants that their assertions notice."""
 
 from __future__ import annotations

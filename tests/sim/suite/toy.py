@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """A small component, and the tests that its mutants are played with."""
 
 from __future__ import annotations
