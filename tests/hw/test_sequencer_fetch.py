@@ -111,7 +111,9 @@ class Bench(words.Bench):
             await ctx.tick()
             self.now += 1
             assert not ctx.get(dut.error) and not ctx.get(dut.running) and not ctx.get(dut.fetching)
-        assert ctx.get(dut.idle)
+            assert self.now < began + 5000
+        self.memory.drive(ctx, self.now)  # nothing, from now on
+        assert ctx.get(dut.idle) and not self.memory.owes
         return found
 
 
