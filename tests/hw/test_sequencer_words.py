@@ -47,7 +47,8 @@ class Bench:
         like.words = {unit: like.words[unit] for unit in legal}
         like.bases = {unit: like.bases[unit] for unit in like.bases if unit in BASED}
         bases = {unit: ctx.get(dut.unit[unit].base) for unit in like.bases}
-        finished = ctx.get(dut.finished)
+        # With an error, whether it would have been the last cycle is nobody's business.
+        finished = ctx.get(dut.finished) if like.error == (0,) else like.finished
         return Cycle(ctx.get(dut.busy), ctx.get(dut.waiting), start, words, bases, finished, like.error)
 
     async def run(self, ctx: Any, memories: list[list[int]], segments: list[Descriptor]) -> Cycle:
