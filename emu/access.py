@@ -26,11 +26,9 @@ from emu.isa import (
     Wait,
 )
 from emu.machine import (
-    CONSTANTS_BYTES,
     ENTRY_BYTES,
     PARAMETER_BYTES,
     PARAMETERS_BYTES,
-    SLOT_BYTES,
     TABLE_BYTES,
     Machine,
 )
@@ -82,7 +80,7 @@ def space_bytes(space: Space, machine: Machine, dram_bytes: int) -> int:
         Space.SCRATCHPAD: machine.scratchpad_bytes,
         Space.STATIONARY: machine.stationary_bytes,
         Space.PARAMETERS: PARAMETERS_BYTES,
-        Space.CONSTANTS: CONSTANTS_BYTES,
+        Space.CONSTANTS: machine.constants_bytes,
         Space.TABLE: TABLE_BYTES,
     }[space]
 
@@ -141,7 +139,7 @@ def _accesses(instruction: Instruction, machine: Machine, base: int) -> Iterator
             yield _write(instruction.target, length * width, rows, instruction.target_stride)
         case Layernorm(rows=rows, length=length):
             yield _read(instruction.source, 2 * length, rows, instruction.source_stride)
-            slot = instruction.slot * SLOT_BYTES
+            slot = instruction.slot * machine.slot_bytes
             yield Access(Space.CONSTANTS, False, slot, length * ENTRY_BYTES)
             yield _parameter(instruction.param)
             width = 2 if instruction.out16 else 1

@@ -29,7 +29,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from emu.isa import Argmax, Expand, Gelu, Layernorm, Load, Lookup, Matmul, Residual, Shiftmax, Store, Wait
-from emu.machine import SLOT_BYTES, Machine
+from emu.machine import Machine
 from emu.program import Program
 
 ADD8, ADD32, MULTIPLY8, MULTIPLY32 = 0.03, 0.1, 0.2, 3.1
@@ -84,7 +84,7 @@ def table(machine: Machine) -> dict[str, Entry]:
         "scratchpad": (machine.bank_bytes, "one bank"),
         "stationary": (machine.stationary_bytes // 2, "one half"),
         "accumulator": (machine.accumulator_rows * machine.lanes * 4, "one bank"),
-        "constants": (SLOT_BYTES, "one slot"),
+        "constants": (machine.slot_bytes, "one slot"),
     }
     entries = [
         Entry("mac", MAC, "int8 multiplication with int32 addition", f"{SOURCE}: {MULTIPLY8} + {ADD32} pJ")

@@ -21,7 +21,7 @@ from emu.isa import (
     Store,
 )
 from emu.isa.encoding import OPCODE, OPCODES
-from emu.machine import SLOT_CHANNELS, Machine
+from emu.machine import Machine
 from emu.pieces import meeting, repeated
 from emu.timing import ProgramError
 
@@ -121,7 +121,7 @@ def _check_machine(op: Instruction, machine: Machine) -> None:
                     f"target is {op.target:#x} like the source, another place is wanted for 16 bits",
                 )
         case Layernorm():
-            check("length", op.length, 1, SLOT_CHANNELS)
+            check("length", op.length, 1, machine.layernorm_length)
         case Argmax(wide=False):
             check("length", op.length, 1, 256)
         case Expand(wide=True):

@@ -20,9 +20,6 @@ PARAMETERS_BYTES = PARAMETER_WORDS * PARAMETER_BYTES
 ENTRY_BYTES = 12
 """Constants of one output of a packed product, or of one channel of a LayerNorm."""
 CONSTANT_SLOTS = 2
-SLOT_CHANNELS = 1024
-SLOT_BYTES = SLOT_CHANNELS * ENTRY_BYTES
-CONSTANTS_BYTES = CONSTANT_SLOTS * SLOT_BYTES
 TABLE_BYTES = 3 * 256
 
 
@@ -41,6 +38,15 @@ class Range:
         if self.kind == "power of two":
             return value & (value - 1) == 0
         return self.kind != "even" or value % 2 == 0
+
+    def at_least(self, value: int) -> int | None:
+        """The smallest of them that is `value` or more; None if there is none."""
+        found = max(value, self.low)
+        if self.kind == "power of two":
+            found = 1 << (found - 1).bit_length()
+        if self.kind == "even":
+            found += found % 2
+        return found if found <= self.high else None
 
     def __str__(self) -> str:
         kind = {"power of two": "a power of two", "even": "an even integer"}.get(self.kind, "an integer")
@@ -67,6 +73,7 @@ KEYS: tuple[tuple[str, str, Range | None], ...] = (
     ("stationary.kib", "stationary_kib", Range(2, 65536, "even")),
     ("memory.width_bytes", "memory_width", Range(1, 128, "power of two", "words of AXI4 end at 1024 bits")),
     ("memory.latency", "memory_latency", Range(1, 10000)),
+    ("units.layernorm_length", "layernorm_length", Range(1024, 4096, "power of two")),
 )
 MAX_FILE_BYTES = 1 << 16
 """Of a file that describes a machine."""
@@ -75,7 +82,7 @@ MAX_NAMED = 8
 """Unknown keys that a sentence names."""
 
 # Keys that a file may leave out.
-DEFAULTS: dict[str, int] = {"units.row_length": 8192}
+DEFAULTS: dict[str, int] = {"units.row_length": 8192, "units.layernorm_length": 1024}
 
 
 @dataclass(frozen=True)
@@ -97,6 +104,7 @@ class Machine:
     memory_width: int
     memory_latency: int
     row_length: int = DEFAULTS["units.row_length"]
+    layernorm_length: int = DEFAULTS["units.layernorm_length"]
 
     def __post_init__(self) -> None:
         for key, field, allowed in KEYS:
@@ -126,6 +134,16 @@ class Machine:
         return self.stationary_kib * 1024
 
     @property
+    def slot_bytes(self) -> int:
+        """A slot of row constants."""
+        return self.layernorm_length * ENTRY_BYTES
+
+    @property
+    def constants_bytes(self) -> int:
+        """All slots of row constants."""
+        return CONSTANT_SLOTS * self.slot_bytes
+
+    @property
     def accumulator_bytes(self) -> int:
         """Both accumulator banks."""
         return 2 * self.accumulator_rows * self.lanes * 4
@@ -133,7 +151,7 @@ class Machine:
     @property
     def on_chip_bytes(self) -> int:
         """Every memory but those of the programs."""
-        small = PARAMETERS_BYTES + CONSTANTS_BYTES + TABLE_BYTES
+        small = PARAMETERS_BYTES + self.constants_bytes + TABLE_BYTES
         return self.scratchpad_bytes + self.stationary_bytes + self.accumulator_bytes + small
 
     @classmethod

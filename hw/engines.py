@@ -19,7 +19,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from emu.isa import Space, Unit
-from emu.machine import CONSTANTS_BYTES, Machine
+from emu.machine import Machine
 from hw.axi import bus_width, full_bus
 from hw.clock_gate import ClockGate
 from hw.elementwise import Elementwise
@@ -149,7 +149,7 @@ class Engines(wiring.Component):
         wiring.connect(m, array.packed, stationary.read0)
         wiring.connect(m, array.constants, stationary.read1)
         constants = LineMemory(
-            lines=CONSTANTS_BYTES // LINE_BYTES,
+            lines=machine.constants_bytes // LINE_BYTES,
             write=chip_shape(width),
             reads=(shape_of(layernorm.constants),),
         )

@@ -9,7 +9,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
 from emu.isa import Gelu, Layernorm, Shiftmax
-from emu.machine import ENTRY_BYTES, SLOT_BYTES, SLOT_CHANNELS, Machine
+from emu.machine import ENTRY_BYTES, Machine
 from hw.instruction import ILLEGAL_FIELD
 from hw.ports import LINE_BYTES, Shape, read_port
 from hw.row_engine import LAUNCH, Operand, RowEngine
@@ -116,7 +116,7 @@ class LayernormEngine(RowEngine):
         m.d.comb += [command.c.eq(self.parameter(4, 8)), command.wide.eq(self.field("out16"))]
 
     def faults(self) -> list[Value]:
-        return [self.field("length") > SLOT_CHANNELS]
+        return [self.field("length") > self.machine.layernorm_length]
 
     def parameter_faults(self) -> list[Value]:
         return [self.parameter(4, 8) > MAX_SHIFT]
@@ -131,7 +131,7 @@ class LayernormEngine(RowEngine):
         beat = self.unit.constants.payload
         m.d.comb += [
             reader.start.eq(self.age == LAUNCH),
-            reader.origin.eq(self.field("slot") * SLOT_BYTES),
+            reader.origin.eq(self.field("slot") * self.machine.slot_bytes),
             reader.row_step.eq(0),
             reader.beat_step.eq(size),
             reader.rows.eq(self.field("rows")),

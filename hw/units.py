@@ -88,7 +88,7 @@ UNITS: dict[str, UnitKind] = {
     ),
     "layernorm": UnitKind(
         "LayerNorm of int16 rows",
-        lambda machine: Layernorm(lanes=layernorm_lanes(machine)),
+        lambda machine: Layernorm(lanes=layernorm_lanes(machine), max_length=machine.layernorm_length),
     ),
     "argmax": UnitKind(
         "index of the first maximum of a row",

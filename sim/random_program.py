@@ -33,12 +33,10 @@ from emu.isa import (
     Wait,
 )
 from emu.machine import (
-    CONSTANTS_BYTES,
     ENTRY_BYTES,
     PARAMETER_BYTES,
     PARAMETER_WORDS,
     PARAMETERS_BYTES,
-    SLOT_CHANNELS,
     TABLE_BYTES,
     Machine,
 )
@@ -78,7 +76,7 @@ class Chip:
             Space.SCRATCHPAD: self.machine.scratchpad_bytes,
             Space.STATIONARY: self.machine.stationary_bytes,
             Space.PARAMETERS: PARAMETERS_BYTES,
-            Space.CONSTANTS: CONSTANTS_BYTES,
+            Space.CONSTANTS: self.machine.constants_bytes,
             Space.TABLE: TABLE_BYTES,
         }
         self.spaces = {s: self.rng.integers(0, 256, size, dtype=np.uint8) for s, size in sizes.items()}
@@ -197,7 +195,7 @@ class Maker:
 
     def layernorm(self) -> Instruction:
         source, target = self.picked(Unit.LAYERNORM, 2)
-        length = self.length(target, 2, min(300, SLOT_CHANNELS))
+        length = self.length(target, 2, 300 * self.machine.layernorm_length // 1024)
         rows = self.fit(target, length, 2, 9)
         at, stride = self.place(source, rows, 2 * length)
         wide = bool(self.below(2))

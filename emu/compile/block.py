@@ -171,7 +171,7 @@ class BlockPart:
         )
         reads = (
             block(source, x.stride, rows, 2 * self.embed),
-            slot(norm2),
+            slot(norm2, c.machine),
             self._word(key),
         )
         done = c.add(Unit.LAYERNORM, instruction, label, reads, (block(target, stride, rows, self.embed),))

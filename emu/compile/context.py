@@ -13,7 +13,7 @@ from emu.compile.arena import Arena
 from emu.compile.emitter import Access, Emitter, block
 from emu.compile.layout import Packed, padded
 from emu.isa import Instruction, Layout, Load, Matmul, Space, Store, Unit
-from emu.machine import ENTRY_BYTES, PARAMETER_BYTES, SLOT_BYTES, Machine
+from emu.machine import ENTRY_BYTES, PARAMETER_BYTES, Machine
 from emu.program import Probe
 from model.errors import InputError
 
@@ -203,7 +203,8 @@ class Context:
 
     def row_constants(self, index: int, dram: int, channels: int, label: str, *, based: bool) -> None:
         """LOAD b and B of a LayerNorm into a slot."""
-        self.load(Space.CONSTANTS, index * SLOT_BYTES, dram, channels * ENTRY_BYTES, label, based=based)
+        address = index * self.machine.slot_bytes
+        self.load(Space.CONSTANTS, address, dram, channels * ENTRY_BYTES, label, based=based)
 
     def load(self, space: Space, address: int, dram: int, size: int, label: str, *, based: bool) -> None:
         """LOAD constants."""

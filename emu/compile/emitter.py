@@ -16,10 +16,8 @@ from numpy.typing import NDArray
 
 from emu.isa import Instruction, Space, Unit, Wait
 from emu.machine import (
-    CONSTANTS_BYTES,
     PARAMETER_BYTES,
     PARAMETERS_BYTES,
-    SLOT_BYTES,
     TABLE_BYTES,
     Machine,
 )
@@ -29,7 +27,6 @@ GRANULE = {
     Space.SCRATCHPAD: 1024,
     Space.STATIONARY: 1024,
     Space.PARAMETERS: PARAMETER_BYTES,
-    Space.CONSTANTS: SLOT_BYTES,
     Space.TABLE: TABLE_BYTES,
 }
 """Bytes that are tracked as one: smaller costs time, larger makes units wait for nothing."""
@@ -53,9 +50,9 @@ def word(index: int) -> Access:
     return Access(Space.PARAMETERS, index * PARAMETER_BYTES, (index + 1) * PARAMETER_BYTES)
 
 
-def slot(index: int) -> Access:
+def slot(index: int, machine: Machine) -> Access:
     """A slot of row constants."""
-    return Access(Space.CONSTANTS, index * SLOT_BYTES, (index + 1) * SLOT_BYTES)
+    return Access(Space.CONSTANTS, index * machine.slot_bytes, (index + 1) * machine.slot_bytes)
 
 
 class _History:
@@ -75,10 +72,11 @@ class Emitter:
             Space.SCRATCHPAD: machine.scratchpad_bytes,
             Space.STATIONARY: machine.stationary_bytes,
             Space.PARAMETERS: PARAMETERS_BYTES,
-            Space.CONSTANTS: CONSTANTS_BYTES,
+            Space.CONSTANTS: machine.constants_bytes,
             Space.TABLE: TABLE_BYTES,
         }
-        self._histories = {s: _History(-(-size // GRANULE[s])) for s, size in sizes.items()}
+        self._granules = GRANULE | {Space.CONSTANTS: machine.slot_bytes}
+        self._histories = {s: _History(-(-size // self._granules[s])) for s, size in sizes.items()}
         self._ports = _History(machine.banks)
         self._dram: dict[Hashable, NDArray[np.int64]] = {}
         self.queues: list[list[Instruction]] = [[] for _ in Unit]
@@ -129,7 +127,7 @@ class Emitter:
         """What an access touches: granules and, in the scratchpad, the ports of its banks (True)."""
         if access in self._known:
             return self._known[access]
-        size = GRANULE[access.space]
+        size = self._granules[access.space]
         parts = [
             (self._histories[access.space], slice(access.start // size, -(-access.stop // size)), False)
         ]

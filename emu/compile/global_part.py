@@ -107,7 +107,7 @@ class GlobalPart:
         )
         reads = (
             block(source, source_stride, rows, 2 * length),
-            slot(index),
+            slot(index, self.c.machine),
             self._word(node),
         )
         width = length * (1 + out16)

@@ -6,7 +6,7 @@ import numpy as np
 
 from emu.compile.layout import padded
 from emu.compile.pattern import Network
-from emu.machine import SLOT_CHANNELS, Machine
+from emu.machine import Machine
 from model.errors import InputError
 from model.integer.graph import IMAGE, Graph, Node
 
@@ -20,10 +20,10 @@ def check_limits(graph: Graph, network: Network, machine: Machine) -> None:
         shape = graph.output(node).shape
         if not 1 <= min(shape) <= max(shape) <= FIELD:
             raise InputError(f"{node.name}: a size of {list(shape)} does not fit: 1..{FIELD} is wanted")
-        if node.op == "layernorm" and shape[1] > SLOT_CHANNELS:
+        if node.op == "layernorm" and shape[1] > machine.layernorm_length:
             raise InputError(
-                f"{node.name}: LayerNorm rows of {shape[1]} do not fit: the machine's constants hold "
-                f"{SLOT_CHANNELS}"
+                f"{node.name}: LayerNorm rows of {shape[1]} do not fit: units.layernorm_length is "
+                f"{machine.layernorm_length}"
             )
         if node.op in ("shiftmax", "gelu") and shape[-1] > machine.row_length:
             raise InputError(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from emu.isa import Space, Unit
 from emu.legal import ADDRESS, NAMES, InstructionError
-from emu.machine import CONSTANTS_BYTES, PARAMETERS_BYTES, TABLE_BYTES, Machine
+from emu.machine import PARAMETERS_BYTES, TABLE_BYTES, Machine
 from model.errors import InputError
 
 BLOCK = 0x10001
@@ -43,8 +43,9 @@ class Memories:
 
     def __init__(self, machine: Machine, dram: NDArray[np.uint8]) -> None:
         self.machine = machine
-        sizes = (machine.scratchpad_bytes, machine.stationary_bytes, PARAMETERS_BYTES, CONSTANTS_BYTES)
-        chip = [unwritten(size, seed) for seed, size in enumerate((*sizes, TABLE_BYTES))]
+        small = PARAMETERS_BYTES, machine.constants_bytes, TABLE_BYTES
+        sizes = machine.scratchpad_bytes, machine.stationary_bytes, *small
+        chip = [unwritten(size, seed) for seed, size in enumerate(sizes)]
         self.spaces = dict(zip(Space, (dram, *chip), strict=True))
 
     def view(

@@ -9,7 +9,6 @@ import numpy as np
 from emu.execute.memory import Memories
 from emu.isa import Argmax, Expand, Gelu, Layernorm, Lookup, Residual, Shiftmax, Space
 from emu.legal import check
-from emu.machine import SLOT_CHANNELS
 from model.integer import kernels
 from model.integer.constants import GELU_FORMS, MAX_BIAS, MAX_I0, MAX_SHIFT
 from model.integer.fast import gelu_table
@@ -39,7 +38,7 @@ def shiftmax(memories: Memories, op: Shiftmax) -> None:
 
 def layernorm(memories: Memories, op: Layernorm) -> None:
     source, target = _rows(memories, op, np.int16, np.int16 if op.out16 else np.int8)
-    place = op.slot * SLOT_CHANNELS * CHANNEL.itemsize
+    place = op.slot * memories.machine.slot_bytes
     channels = memories.view(Space.CONSTANTS, place, (op.length,), (), CHANNEL)
     b, B = channels["b"].copy(), channels["B"].copy()
     _, c = memories.parameter(op.param, LAYERNORM)

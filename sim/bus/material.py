@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from emu.execute import MachineError, execute
 from emu.isa import INSTRUCTION_BYTES, Instruction, Load, Space, Store, Unit, encode
-from emu.machine import PARAMETER_BYTES, SLOT_BYTES, Machine
+from emu.machine import ENTRY_BYTES, PARAMETER_BYTES, Machine
 from emu.program import Program, Segment
 from emu.timing import simulate_program
 from hw.axi import bus_width
@@ -154,8 +154,8 @@ def random_material(machine: Machine, seed: int, *, instructions: int = 10, repe
     for op in program.segments[0].queues[Unit.LOAD]:
         assert isinstance(op, Load)
         if op.space is Space.CONSTANTS:
-            size = CHANNELS_USED * SLOT_BYTES // 1024
-            op = replace(op, size=size, count1=2, dram_stride1=SLOT_BYTES, stride1=SLOT_BYTES)
+            size, slot = CHANNELS_USED * ENTRY_BYTES, machine.slot_bytes
+            op = replace(op, size=size, count1=2, dram_stride1=slot, stride1=slot)
         elif op.space is Space.PARAMETERS:
             op = replace(op, size=used * PARAMETER_BYTES)
         queue.append(op)

@@ -119,6 +119,15 @@ def test_wrong_values_are_refused_with_key_value_and_range(tmp_path, key, allowe
 
 def test_ranges_are_told_in_words():
     assert str(Range(1, 5000)) == "an integer in 1..5000"
+    powers, even = Range(1024, 4096, "power of two"), Range(2, 10, "even")
+    assert [powers.at_least(value) for value in (1, 1024, 1025, 4096, 4097)] == [
+        1024,
+        1024,
+        2048,
+        4096,
+        None,
+    ]
+    assert [even.at_least(value) for value in (1, 3, 10, 11)] == [2, 4, 10, None]
     assert str(Range(4, 256, "power of two")) == "a power of two in 4..256"
     assert str(Range(2, 65536, "even")) == "an even integer in 2..65536"
 

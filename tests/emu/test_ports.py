@@ -24,7 +24,6 @@ from emu.isa import (
     Unit,
     Wait,
 )
-from emu.machine import SLOT_CHANNELS
 from emu.ports import ProgramError, check_program, check_waits
 from emu.program import Program, Region, Segment
 from tests.emu.machines import MACHINE
@@ -173,7 +172,7 @@ def test_fields() -> None:
                 Unit.LOAD: [load(0, 64), load(80, 16, Space.PARAMETERS)],
                 Unit.LAYERNORM: [Wait(Unit.LOAD, 2), Layernorm(0, 1, 64, 1, 32, 64, 32, 5)],
             },
-            f"layernorm 1 .*constants {SLOT_CHANNELS * 12:#x} is read before",
+            f"layernorm 1 .*constants {MACHINE.slot_bytes:#x} is read before",
         ),
         ({Unit.LOAD: [Load(0x10010, Space.SCRATCHPAD, 0, 16)]}, "load 0 .*dram 0x10010 is read before"),
     ],

@@ -13,7 +13,7 @@ from amaranth.sim import Simulator
 
 from emu.execute.memory import Memories
 from emu.isa import Instruction, Space, encode
-from emu.machine import CONSTANTS_BYTES, Machine
+from emu.machine import Machine
 from hw.line_memory import LineMemory
 from hw.parameter_memory import PARAMETER_BITS
 from hw.ports import LINE_BYTES, Shape, shape_of
@@ -65,7 +65,9 @@ class Rig:
             wiring.connect(m, engine.constants, stationary.read1)
         elif hasattr(engine, "constants"):
             constants = LineMemory(
-                lines=CONSTANTS_BYTES // LINE_BYTES, write=FILLED, reads=(shape_of(engine.constants),)
+                lines=engine.machine.constants_bytes // LINE_BYTES,
+                write=FILLED,
+                reads=(shape_of(engine.constants),),
             )
             self.lines[Space.CONSTANTS] = constants
             m.submodules.constants = DomainRenamer({"write": "sync"})(constants)

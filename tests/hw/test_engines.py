@@ -72,6 +72,21 @@ def test_random_instructions(name: str, machine: Machine) -> None:
     assert np.array_equal(seen.spaces[Space.SCRATCHPAD], expected.spaces[Space.SCRATCHPAD])
 
 
+def test_layernorms_of_long_rows() -> None:
+    """Both slots: where the second begins depends on the machine."""
+    machine = replace(SMALL, bank_kib=4, layernorm_length=2048)
+    chip = Chip(machine, np.random.default_rng(7))
+    param = chip.param(c=(4, "u1", 40))
+    middle = machine.scratchpad_bytes // 2 // 16 * 16
+    instructions = [Layernorm(0, slot, middle, 2, 2048 - slot, 4096, 2048, param) for slot in (1, 0)]
+    expected, seen = memories(machine, chip), memories(machine, chip)
+    for instruction in instructions:
+        COMPUTE[Layernorm](expected, instruction)
+    found = Rig(LayernormEngine(machine), machine).run(instructions, seen)
+    assert found == [(cycles(instruction, machine), 0) for instruction in instructions]
+    assert np.array_equal(seen.spaces[Space.SCRATCHPAD], expected.spaces[Space.SCRATCHPAD])
+
+
 SHIFTMAX = Shiftmax(0, 4096, 3, 20, 32, 48, 0)
 GELU = Gelu(0, 4096, 3, 20, 32, 32, 0)
 LAYERNORM = Layernorm(0, 0, 4096, 3, 20, 48, 48, 0)
