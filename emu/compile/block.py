@@ -69,7 +69,7 @@ class BlockPart:
     ) -> None:
         self.c, self.labels = context, labels
         self.nodes, self.swapped = block.nodes, block.swapped
-        self.constants, self.plan, self.x = constants, plan, x
+        self.constants, self.plan, self.x, self.spill = constants, plan, x, spill
         self.heads = len(constants.qkv)
         self.embed = x.columns
         self.width = constants.qkv[0][0].outputs
@@ -92,14 +92,15 @@ class BlockPart:
         """A linear operator whose output is added to the residual, by chunks of columns."""
         c, x = self.c, self.x
         label = self.labels[linear]
-        chunks = c.chunks(packed, 16)
+        chunks = c.chunks(packed, 2)
         widest = max(c.columns(packed, *chunk)[1] for chunk in chunks)
         stride = padded(2 * widest, 16)
         most = max(x.blocks[i][1] for i in group)
-        outs = [c.arena.allocate(f"{linear} output {turn}", most * stride) for turn in range(2)]
-        held = {i: c.open(x, i, load=True) for i in group}
+        name = f"{linear} output"
+        outs = [c.arena.allocate(f"{name}[{turn}]", most * stride, apart=x.name) for turn in range(2)]
+        held = {i: c.open(x, i, load=True, apart=name) for i in group}
         turn = 0
-        for first, tiles in chunks:
+        for first, tiles in c.some(chunks):
             y = c.weights(packed, first, tiles, label, based=True)
             column, columns = c.columns(packed, first, tiles)
             for i in group:
@@ -134,7 +135,7 @@ class BlockPart:
                 )
                 turn ^= 1
         for turn in range(2):
-            c.arena.free(f"{linear} output {turn}")
+            c.arena.free(f"{name}[{turn}]")
         for i in group:
             c.close(x, i, held[i], store=True)
 

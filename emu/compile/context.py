@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from emu.compile.arena import Arena
+from emu.compile.arena import Arena, Sharing
 from emu.compile.emitter import Access, Emitter, block
 from emu.compile.layout import Packed, padded
 from emu.isa import Instruction, Layout, Load, Matmul, Space, Store, Unit
 from emu.machine import ENTRY_BYTES, PARAMETER_BYTES, Machine
 from emu.program import Probe
-from model.errors import InputError
+
+T = TypeVar("T")
+
+ALIKE = 8
+"""Pieces of work of one kind that are looked at where memory is only planned."""
 
 
 @dataclass
@@ -52,6 +57,10 @@ class Matrix:
         """First row and number of rows of every block."""
         return row_blocks(self.rows, self.block_rows)
 
+    def part(self, index: int) -> str:
+        """What a block is called in the scratchpad."""
+        return f"{self.name}[{index}]"
+
 
 def row_blocks(rows: int, size: int) -> list[tuple[int, int]]:
     """`rows` in as few blocks of at most `size` as possible, of nearly equal size."""
@@ -68,7 +77,9 @@ def groups(count: int, size: int) -> list[range]:
 class Context:
     """Emits instructions with their accesses, and owns the scratchpad."""
 
-    def __init__(self, machine: Machine, arena: Arena) -> None:
+    def __init__(self, machine: Machine, arena: Arena, *, brief: bool = False) -> None:
+        """brief: what is alike is planned a few times only."""
+        self.brief = brief
         self.machine, self.arena = machine, arena
         self.emitter: Emitter | None = None
         self._limbo: deque[str] = deque()
@@ -109,6 +120,13 @@ class Context:
                 Probe(tensor, unit, index, address, stride, rows, columns, dtype, row, column, head)
             )
 
+    def some(self, items: Iterable[T]) -> list[T]:
+        """All of them or, where memory is planned in brief, some of the first and the last."""
+        found = list(items)
+        if self.brief and self.emitter is None and len(found) > ALIKE:
+            found[ALIKE - 1 :] = found[-1:]
+        return found
+
     def begin(self) -> None:
         """Start an iteration: whatever takes turns begins as in every other one."""
         self.flush()
@@ -120,7 +138,7 @@ class Context:
         """Give a resident matrix its memory; `high` keeps the low end free for what lives longer."""
         if matrix.resident:
             matrix.addresses = [
-                self.arena.allocate(f"{matrix.name}[{i}]", rows * matrix.stride, high=high)
+                self.arena.allocate(matrix.part(i), rows * matrix.stride, high=high)
                 for i, (_, rows) in enumerate(matrix.blocks)
             ]
 
@@ -128,18 +146,23 @@ class Context:
         """Take its memory back."""
         if matrix.resident:
             for i in range(len(matrix.blocks)):
-                self.arena.free(f"{matrix.name}[{i}]")
+                self.arena.free(matrix.part(i))
 
-    def open(self, matrix: Matrix, index: int, *, load: bool) -> int:
-        """Address of a block on chip; one that lives in DRAM is loaded if its content matters."""
+    def open(self, matrix: Matrix, index: int, *, load: bool, apart: str = "") -> int:
+        """Address of a block on chip; one that lives in DRAM is loaded if its content matters.
+
+        apart: buffers that are read together with it (`Arena.allocate`).
+        """
         if matrix.resident:
             return matrix.addresses[index]
-        _, rows = matrix.blocks[index]
-        name = f"{matrix.name}[{index}]"
+        # Where buffers share banks, a last block that is smaller would leave a gap that fits no other.
+        shared = self.arena.sharing is not Sharing.NONE
+        _, rows = matrix.blocks[0 if shared else index]
+        name = matrix.part(index)
         if name in self._limbo:
             self._limbo.remove(name)
             self.arena.free(name)
-        address = self.arena.allocate(name, rows * matrix.stride)
+        address = self.arena.allocate(name, rows * matrix.stride, apart=apart)
         if load:
             self.load_block(matrix, index, address)
         return address
@@ -153,7 +176,7 @@ class Context:
             return
         if store:
             self.store_block(matrix, index, address)
-        self._limbo.append(f"{matrix.name}[{index}]")
+        self._limbo.append(matrix.part(index))
         if len(self._limbo) > 2:
             self.arena.free(self._limbo.popleft())
 
@@ -170,12 +193,12 @@ class Context:
         """Move a resident matrix to DRAM for a while."""
         for i in range(len(matrix.blocks)):
             self.store_block(matrix, i, matrix.addresses[i])
-            self.arena.free(f"{matrix.name}[{i}]")
+            self.arena.free(matrix.part(i))
 
     def restore(self, matrix: Matrix) -> None:
         """Bring an evicted matrix back to where it was."""
-        for i, (_, rows) in enumerate(matrix.blocks):
-            self.arena.restore(f"{matrix.name}[{i}]", matrix.addresses[i], rows * matrix.stride)
+        for i in range(len(matrix.blocks)):
+            self.arena.restore(matrix.part(i))
             self.load_block(matrix, i, matrix.addresses[i])
 
     def load_block(self, matrix: Matrix, index: int, address: int) -> None:
@@ -211,23 +234,20 @@ class Context:
         load = Load(dram, space, address, size, based=based)
         self.add(Unit.LOAD, load, label, (), (Access(space, address, address + size),))
 
-    def chunks(self, packed: Packed, columns: int = 1) -> list[tuple[int, int]]:
+    def chunks(self, packed: Packed, item: int) -> list[tuple[int, int]]:
         """(first tile, tiles) of the parts of a weight that fit half the stationary buffer.
 
-        columns: every part but the last holds a multiple of so many outputs.
+        item: bytes of an output; every part but the last makes whole lines of 16 bytes. Where half the
+        buffer holds no part, one fills the whole, and the array waits for the next.
         """
-        most = self.machine.stationary_bytes // 2 // packed.tile_bytes
-        lanes = self.machine.lanes
-        step = max(1, columns // lanes)
-        most -= most % step
-        if most < 1:
-            half = self.machine.stationary_bytes // 2
-            need = step * packed.tile_bytes
-            raise InputError(
-                f"weights of {packed.inputs} inputs do not fit into the stationary buffer of "
-                f"{self.machine.name}: {step} tiles need {need} bytes, half of it has {half}, "
-                f"{need - half} more are wanted"
-            )
+        tile, least = packed.tile_bytes, packed.least(self.machine.lanes, item)
+        whole, half = self.machine.stationary_bytes, self.machine.stationary_bytes // 2
+        for room, step in ((half, packed.least(self.machine.lanes, 1)), (half, least), (whole, least)):
+            most = room // tile // step * step
+            if most:
+                break
+        else:
+            raise AssertionError("a machine with a smaller stationary buffer is refused before")
         # Two at least, so that one is loaded while the array is at the other.
         count = max(-(-packed.tiles // most), min(2, packed.tiles // step))
         size = padded(-(-packed.tiles // count), step)
@@ -239,12 +259,15 @@ class Context:
         return column, min(tiles * self.machine.lanes, packed.outputs - column)
 
     def weights(self, packed: Packed, first: int, tiles: int, label: str, *, based: bool) -> int:
-        """LOAD tiles of a weight into the half of the stationary buffer whose turn it is."""
+        """LOAD tiles of a weight into the half of the stationary buffer whose turn it is, or all of it."""
         return self.weight_pieces([(packed, first, tiles)], label, based=based)[0]
 
     def weight_pieces(self, pieces: list[tuple[Packed, int, int]], label: str, *, based: bool) -> list[int]:
-        """LOAD (weight, first tile, tiles) one after another into one half; their addresses."""
-        address = self.half * (self.machine.stationary_bytes // 2)
+        """LOAD (weight, first tile, tiles) one after another into one half, or all; their addresses."""
+        half = self.machine.stationary_bytes // 2
+        if sum(tiles * packed.tile_bytes for packed, _, tiles in pieces) > half:
+            self.half = 0
+        address = self.half * half
         self.half ^= 1
         found = []
         for packed, first, tiles in pieces:

@@ -19,7 +19,7 @@ class Embedding(GlobalPart):
         network = self.network
         self.c.load(Space.TABLE, 0, self.at.table, TABLE_BYTES, network.pixels.name, based=False)
         self._parameter(network.embedding)
-        for group in self._fitting(x, lambda group: self._embed(x, group)):
+        for group in self.c.some(self._fitting(x, lambda group: self._embed(x, group))):
             self._embed(x, group)
 
     def _embed(self, x: Matrix, group: range) -> None:
@@ -34,7 +34,7 @@ class Embedding(GlobalPart):
             if count:
                 pixels[i] = c.arena.allocate(f"pixels[{i}]", count * stride)
                 self._pixels(pixels[i], stride, first, count)
-        for tile, tiles in c.chunks(packed, 16):
+        for tile, tiles in c.some(c.chunks(packed, 2)):
             y = c.weights(packed, tile, tiles, label, based=False)
             for i in pixels:
                 first, count = self._patches(x, i)
@@ -66,7 +66,8 @@ class Embedding(GlobalPart):
                 dram = self.at.cls_token + start * 2 * x.columns
                 done = self._rows(dram, held[i], count, x, tokens)
                 c.probe(tokens, Unit.LOAD, done, held[i], x.stride, count, x.columns, "int16", start)
-        position = [c.arena.allocate(f"position {turn}", x.blocks[0][1] * x.stride) for turn in range(2)]
+        size = x.blocks[0][1] * x.stride
+        position = [c.arena.allocate(f"position[{turn}]", size, apart=x.name) for turn in range(2)]
         for turn, i in enumerate(group):
             start, rows = x.blocks[i]
             source = position[turn % 2]
@@ -75,7 +76,7 @@ class Embedding(GlobalPart):
             self._sum(source, held[i], x, start, rows)
             c.close(x, i, held[i], store=True)
         for turn in range(2):
-            c.arena.free(f"position {turn}")
+            c.arena.free(f"position[{turn}]")
         c.flush()
 
     @property
@@ -136,7 +137,7 @@ class Embedding(GlobalPart):
         """The encoder's last LayerNorm, x to a."""
         norm, cuts = self.network.encoder_norm, self.network.patches.cuts
         self._constants(norm, self.at.encoder_norm, 0, x.columns)
-        for i, (start, rows) in enumerate(x.blocks):
+        for i, (start, rows) in self.c.some(enumerate(x.blocks)):
             source = self.c.open(x, i, load=True)
             # On chip a is one piece, because the patches begin in the middle of its blocks.
             target = a.addresses[0] + start * a.stride if a.resident else self.c.open(a, i, load=False)
@@ -150,7 +151,7 @@ class Embedding(GlobalPart):
 
     def decoder_tokens(self, a: Matrix, x: Matrix) -> None:
         """proj_dec of the patches (rows of a) and the class embeddings, in x."""
-        for group in self._fitting(x, lambda group: self._decoder_tokens(a, x, group)):
+        for group in self.c.some(self._fitting(x, lambda group: self._decoder_tokens(a, x, group))):
             self._decoder_tokens(a, x, group)
 
     def _decoder_tokens(self, a: Matrix, x: Matrix, group: range) -> None:
@@ -162,7 +163,7 @@ class Embedding(GlobalPart):
             for i in group
             for row, piece in self._pieces(a, x.blocks[i][0], min(x.blocks[i][1], patches - x.blocks[i][0]))
         ]
-        for tile, tiles in c.chunks(packed, 16):
+        for tile, tiles in c.some(c.chunks(packed, 2)):
             y = c.weights(packed, tile, tiles, label, based=False)
             column, columns = c.columns(packed, tile, tiles)
             for i, row, (index, offset, rows) in pieces:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from emu.compile.block import PARAMETERS
 from emu.compile.context import Context, Matrix, groups
 from emu.compile.emitter import Access, block, slot, word
 from emu.compile.layout import Packed
 from emu.compile.pattern import Network
+from emu.compile.plan import group_sizes
 from emu.isa import Layernorm, Load, Space, Unit
 from model.errors import InputError
 from model.integer.graph import Node
+
+T = TypeVar("T")
 
 
 def own_parameters(network: Network) -> dict[str, Node]:
@@ -54,26 +58,36 @@ class GlobalPart:
     def _fitting(self, x: Matrix, attempt: Callable[[range], None]) -> list[range]:
         """Row blocks in as few groups as fit: every group reads the weights once."""
         c, count = self.c, len(x.blocks)
+
+        def groups_fit(size: int) -> None:
+            for part in c.some(groups(count, size)):
+                attempt(part)
+
+        return groups(count, self._first(group_sizes(count), groups_fit))
+
+    def _first(self, options: Sequence[T], attempt: Callable[[T], None]) -> T:
+        """The first option whose attempt fits; the last one's error if none does. Emits nothing.
+
+        The last needs the least memory. Where it is only asked whether any fits, it is tried first.
+        """
+        c = self.c
         emitter, c.emitter = c.emitter, None
-        live = dict(c.arena.live)
-        half = c.half
+        live, half = dict(c.arena.live), c.half
+        problem: InputError | None = None
         try:
-            for passes in range(1, count + 1):
-                size = -(-count // passes)
-                parts = groups(count, size)
+            for option in options if emitter is not None else reversed(options):
                 try:
-                    for part in parts:
-                        attempt(part)
-                    return parts
-                except InputError:
-                    if size == 1:
-                        raise
+                    attempt(option)
+                    return option
+                except InputError as error:
+                    problem = error if problem is None or emitter is not None else problem
                 finally:
                     c.forget()
                     c.arena.live = dict(live)
         finally:
             c.emitter, c.half = emitter, half
-        raise AssertionError("one block either fits or raises")
+        assert problem is not None
+        raise problem
 
     def _rows(self, dram: int, address: int, rows: int, x: Matrix, label: str) -> int:
         """LOAD constant int16 rows, which DRAM holds without padding."""

@@ -2,50 +2,106 @@
 
 from __future__ import annotations
 
-from emu.compile.context import Matrix
+from collections.abc import Callable
+from typing import NamedTuple
+
+from emu.compile.context import Matrix, row_blocks
 from emu.compile.emitter import Access, block
 from emu.compile.global_part import GlobalPart
+from emu.compile.kernels import Kernels
 from emu.compile.layout import Packed, padded
 from emu.compile.pattern import Branch, Rows
 from emu.isa import Argmax, Expand, Layout, Matmul, Space, Store, Unit
 from model.integer.operators import label_dtype
 
+SCORE_ROWS = 128
+"""Patches that are scored at once, at most, where not all of a row block fit."""
+CLASSES = (1024, 256, 64, 16)
+"""Class vectors that are on chip at once where not all fit: multiples of the scores in a line."""
+
+
+class Pieces(NamedTuple):
+    """How much the head works on at once: patches of a row block, and class vectors."""
+
+    rows: int
+    classes: int
+
 
 class Head(GlobalPart):
     """The decoder's last LayerNorm to the labels in DRAM."""
 
-    def head(self, x: Matrix) -> None:
-        """Class scores, argmax and labels of x."""
+    def head(self, x: Matrix, keep: Callable[[str, int], int] = lambda name, size: 0) -> None:
+        """Class scores, argmax and labels of x.
+
+        keep(name, bytes): a place in DRAM for class vectors, where they do not fit on chip.
+        """
+        most, classes = max(rows for _, rows in x.blocks), self.network.kernels.rows.count
+        few = min(most, SCORE_ROWS)
+        options = [Pieces(most, classes)]
+        for count in (classes, *(k for k in CLASSES if k < classes)):
+            options += [Pieces(few >> n, count) for n in range(few.bit_length())]
+        pieces = self._first(options, lambda pieces: self._head(x, pieces, 0))
+        dram = 0
+        if pieces.classes < classes:
+            dram = keep("class vectors", classes * padded(self.at.proj_classes.outputs, 16))
+        self._head(x, pieces, dram)
+
+    def _head(self, x: Matrix, pieces: Pieces, dram: int) -> None:
         c, network = self.c, self.network
-        vectors, kernels = network.vectors, network.kernels
-        classes = kernels.rows.count
+        vectors = network.vectors
+        classes = network.kernels.rows.count
         stride = padded(self.at.proj_classes.outputs, 16)
-        kernel = c.arena.allocate("class vectors", classes * stride)
-        self._constants(network.decoder_norm, self.at.decoder_norm, 0, x.columns)
-        for start, rows in self._parts(x, kernels.rows):
-            target = kernel + (start - kernels.rows.start) * stride
-            self._project(x, start, rows, kernels, self.at.proj_classes, target, stride)
+        kernels = self._kernels(x, pieces, dram)
         item = 1 if label_dtype(classes) == "uint8" else 2
         grid = c.arena.allocate("grid", vectors.rows.count * item)
         self._constants(network.mask_norm, self.at.mask_norm, 1, classes)
         self._parameter(network.masks)
         pitch = padded(2 * classes, 16)
-        for start, rows in self._parts(x, vectors.rows):
-            first = start - vectors.rows.start
-            vector = c.arena.allocate("patch vectors", rows * stride)
+        for start, rows in c.some(self._parts(x, vectors.rows, pieces.rows)):
+            row = start - vectors.rows.start
+            vector = c.arena.allocate("patch vectors", rows * stride, apart=kernels.name)
             self._project(x, start, rows, vectors, self.at.proj_patch, vector, stride)
             masks = c.arena.allocate("masks", rows * pitch)
-            self._masks(vector, stride, kernel, masks, pitch, first, rows, grid + first * item, item)
+            for first, count in kernels.chunks:
+                address = kernels.find(first, count)
+                self._masks(vector, stride, address, masks + 2 * first, pitch, row, rows, first, count)
+            self._labelled(masks, pitch, row, rows, grid + row * item, item)
             c.arena.free("masks")
             c.arena.free("patch vectors")
-        c.arena.free("class vectors")
+        kernels.free()
         self._labels(grid, item)
         c.arena.free("grid")
 
-    def _parts(self, x: Matrix, wanted: Rows) -> list[tuple[int, int]]:
-        """The wanted rows, cut where the blocks of x are."""
+    def _kernels(self, x: Matrix, pieces: Pieces, dram: int) -> Kernels:
+        """The class vectors: on chip, or in DRAM and buffers for some of them."""
+        c, branch, packed = self.c, self.network.kernels, self.at.proj_classes
+        kernels = Kernels(c, branch.linear.name, dram, branch.rows.count, packed.outputs, pieces.classes)
+        whole, stride = len(kernels.chunks) == 1, kernels.stride
+        if whole:
+            kernels.allocate()
+        self._constants(self.network.decoder_norm, self.at.decoder_norm, 0, x.columns)
+        for start, rows in c.some(self._parts(x, branch.rows, pieces.rows)):
+            first = start - branch.rows.start
+            if whole:
+                self._project(x, start, rows, branch, packed, kernels.addresses[0] + first * stride, stride)
+                continue
+            tile = c.arena.allocate("class tile", rows * stride)
+            self._project(x, start, rows, branch, packed, tile, stride)
+            kernels.store(tile, first, rows)
+            c.arena.free("class tile")
+        if not whole:
+            kernels.allocate()
+        return kernels
+
+    def _parts(self, x: Matrix, wanted: Rows, most: int) -> list[tuple[int, int]]:
+        """The wanted rows, cut where the blocks of x are, `most` at once."""
         cut = [(max(s, wanted.start), min(s + r, wanted.stop)) for s, r in x.blocks]
-        return [(first, last - first) for first, last in cut if first < last]
+        return [
+            (first + start, rows)
+            for first, last in cut
+            if first < last
+            for start, rows in row_blocks(last - first, most)
+        ]
 
     def _project(
         self, x: Matrix, start: int, rows: int, branch: Branch, packed: Packed, target: int, stride: int
@@ -63,7 +119,7 @@ class Head(GlobalPart):
         self._cut(branch.rows.cuts, done, normed, pitch, start, rows, d)
         c.close(x, index, source, store=False)
         row = start - branch.rows.start
-        for tile, tiles in c.chunks(packed, 16):
+        for tile, tiles in c.some(c.chunks(packed, 1)):
             y = c.weights(packed, tile, tiles, name, based=False)
             column, columns = c.columns(packed, tile, tiles)
             out = target + column
@@ -77,22 +133,23 @@ class Head(GlobalPart):
         vectors: int,
         stride: int,
         kernels: int,
-        masks: int,
+        out: int,
         pitch: int,
         start: int,
         rows: int,
-        labels: int,
-        item: int,
+        first: int,
+        count: int,
     ) -> None:
+        """Scores of some patches for `count` classes from `first` on."""
         c, network = self.c, self.network
-        d, classes, name = self.at.proj_classes.outputs, network.kernels.rows.count, network.masks.name
+        d, name = self.at.proj_classes.outputs, network.masks.name
         matmul = Matmul(
             vectors,
             kernels,
-            masks,
+            out,
             rows,
             d,
-            classes,
+            count,
             stride,
             stride,
             pitch,
@@ -100,23 +157,25 @@ class Head(GlobalPart):
             out16=True,
             param=self._index(network.masks),
         )
-        where = block(masks, pitch, rows, 2 * classes)
         reads = (
             block(vectors, stride, rows, d),
-            block(kernels, stride, classes, d),
+            block(kernels, stride, count, d),
             self._word(network.masks),
         )
-        done = c.add(Unit.ARRAY, matmul, name, reads, (where,))
-        c.probe(name, Unit.ARRAY, done, masks, pitch, rows, classes, "int16", start)
-        norm = network.mask_norm
+        done = c.add(Unit.ARRAY, matmul, name, reads, (block(out, pitch, rows, 2 * count),))
+        c.probe(name, Unit.ARRAY, done, out, pitch, rows, count, "int16", start, first)
+
+    def _labelled(self, masks: int, pitch: int, start: int, rows: int, labels: int, item: int) -> None:
+        """Scores of some patches to their labels."""
+        c, norm, classes = self.c, self.network.mask_norm, self.network.kernels.rows.count
         done = self._norm(norm, 1, masks, pitch, masks, pitch, rows, classes, out16=True)
         c.probe(norm.name, Unit.LAYERNORM, done, masks, pitch, rows, classes, "int16", start)
         argmax = Argmax(masks, labels, rows, classes, pitch, wide=item == 2)
         c.add(
             Unit.ELEMENTWISE,
             argmax,
-            network.grid.name,
-            (where,),
+            self.network.grid.name,
+            (block(masks, pitch, rows, 2 * classes),),
             (Access(Space.SCRATCHPAD, labels, labels + rows * item),),
         )
 
@@ -126,7 +185,7 @@ class Head(GlobalPart):
         down, across = grid_node.integer("height"), grid_node.integer("width")
         patch, height, width = (labels.integer(key) for key in ("patch", "height", "width"))
         lines = [c.arena.allocate(f"line {turn}", padded(across * patch * item, 16)) for turn in range(2)]
-        for row in range(down):
+        for row in c.some(range(down)):
             line = lines[row % 2]
             source = grid + row * across * item
             expand = Expand(source, line, 1, across, 0, 0, patch, wide=item == 2)

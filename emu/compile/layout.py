@@ -30,6 +30,10 @@ def padded(width: int, multiple: int) -> int:
     return -(-width // multiple) * multiple
 
 
+LINE = 16
+"""Bytes that addresses of matrices in the scratchpad are multiples of."""
+
+
 @dataclass(frozen=True)
 class Packed:
     """A packed weight of N outputs in DRAM: tiles of `lanes` outputs, `tile_bytes` each."""
@@ -39,6 +43,10 @@ class Packed:
     inputs: int
     tile_bytes: int
     tiles: int
+
+    def least(self, lanes: int, item: int) -> int:
+        """Tiles that a product needs at once at least: their outputs, of `item` bytes, fill lines of 16."""
+        return min(self.tiles, max(1, LINE // item // lanes))
 
 
 @dataclass

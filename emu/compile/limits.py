@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 import numpy as np
 
-from emu.compile.layout import padded
+from emu.compile.advice import Need
+from emu.compile.layout import Packed, padded
 from emu.compile.pattern import Network
-from emu.machine import Machine
 from model.errors import InputError
 from model.integer.graph import IMAGE, Graph, Node
 
 FIELD = 65535
 """Largest number in 16 bits of an instruction: rows, columns, strides of LOAD in bytes."""
+ROW_KEYS = {
+    "layernorm": "units.layernorm_length",
+    "shiftmax": "units.row_length",
+    "gelu": "units.row_length",
+}
+"""By operator, the key of what bounds its rows."""
 
 
-def check_limits(graph: Graph, network: Network, machine: Machine) -> None:
-    """Raises InputError with the first node that no plan would fit into the machine."""
+def check_limits(graph: Graph, network: Network) -> None:
+    """Raises InputError with the first node that fits into no machine."""
     for node in network.nodes:
         shape = graph.output(node).shape
         if not 1 <= min(shape) <= max(shape) <= FIELD:
-            raise InputError(f"{node.name}: a size of {list(shape)} does not fit: 1..{FIELD} is wanted")
-        if node.op == "layernorm" and shape[1] > machine.layernorm_length:
             raise InputError(
-                f"{node.name}: LayerNorm rows of {shape[1]} do not fit: units.layernorm_length is "
-                f"{machine.layernorm_length}"
-            )
-        if node.op in ("shiftmax", "gelu") and shape[-1] > machine.row_length:
-            raise InputError(
-                f"{node.name}: rows of {shape[-1]} do not fit: units.row_length (Shiftmax, GELU) is "
-                f"{machine.row_length}"
+                f"{node.name}: a size of {list(shape)} does not fit: 1..{FIELD} is wanted, from a smaller "
+                "picture, larger patches or fewer channels"
             )
         if node.op == "mix":
             heads = node.integer("heads")
@@ -42,6 +43,23 @@ def check_limits(graph: Graph, network: Network, machine: Machine) -> None:
     if height % patch or width % patch:
         padding_bytes(graph, network.pixels)
     _check_labels(graph, network.labels)
+
+
+def row_needs(graph: Graph, network: Network) -> Iterator[Need]:
+    """How long rows are that units must hold whole."""
+    for node in network.nodes:
+        key = ROW_KEYS.get(node.op)
+        if key:
+            length = graph.output(node).shape[-1]
+            yield Need(key, length, f"{node.name}: rows of {length} do not fit into {key}")
+
+
+def weight_needs(weights: Mapping[str, tuple[Packed, int]], lanes: int) -> Iterator[Need]:
+    """How much the stationary buffer must hold; weights: by name, with the bytes of an output."""
+    for name, (packed, item) in weights.items():
+        size = packed.least(lanes, item) * packed.tile_bytes
+        problem = f"{name}: weights of {packed.inputs} inputs do not fit into stationary.kib"
+        yield Need("stationary.kib", -(-size // 1024), f"{problem}: {size} bytes of them are used at once")
 
 
 def padding_bytes(graph: Graph, pixels: Node) -> list[int]:

@@ -14,7 +14,7 @@ class Mlp(BlockPart):
     def project(self) -> None:
         """proj and the first residual."""
         self._scalars("residual1")
-        for group in groups(len(self.x.blocks), self.plan.project_group):
+        for group in self.c.some(groups(len(self.x.blocks), self.plan.project_group)):
             self._added("proj", "residual1", self.constants.proj, self.mix, group)
             self.c.flush()
         self.c.destroy(self.mix)
@@ -23,7 +23,7 @@ class Mlp(BlockPart):
         """norm2, fc1, GELU, fc2, the second residual, by groups of row blocks."""
         self._scalars("norm2", "gelu", "residual2")
         self._norm_constants("norm2")
-        for group in groups(len(self.x.blocks), self.plan.mlp_group):
+        for group in self.c.some(groups(len(self.x.blocks), self.plan.mlp_group)):
             self._mlp(group)
             self.c.flush()
 
@@ -37,8 +37,8 @@ class Mlp(BlockPart):
         outputs = {i: c.arena.allocate(f"hidden[{i}]", x.blocks[i][1] * hidden.stride) for i in group}
         by_row = self.nodes["gelu"].attributes["form"] != "lambda-shift-elem"
         fc1, label = self.constants.fc1, self.labels["fc1"]
-        chunks = c.chunks(fc1, 16)
-        for first, tiles in chunks:
+        chunks = c.chunks(fc1, 1)
+        for first, tiles in c.some(chunks):
             y = c.weights(fc1, first, tiles, label, based=True)
             for i in group:
                 start, rows = x.blocks[i]

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from emu.compile.advice import Need, largest, refusal
 from emu.compile.arena import Arena
 from emu.compile.context import Context, Matrix
 from emu.compile.embedding import Embedding
 from emu.compile.emitter import Emitter, segment
 from emu.compile.global_part import Addresses, own_parameters
 from emu.compile.head import Head
-from emu.compile.layout import Layout
-from emu.compile.limits import check_limits, padding_bytes
+from emu.compile.layout import Layout, Packed
+from emu.compile.limits import check_limits, padding_bytes, row_needs, weight_needs
 from emu.compile.pattern import find_network
 from emu.compile.plan import Plan
 from emu.compile.run import Planner, Run, place_runs
 from emu.machine import Machine
 from emu.program import Program, Region, Segment
+from model.errors import InputError
 from model.integer.graph import IMAGE, LABELS, Graph
+
+DRAM_BYTES = 1 << 32
 
 
 class Compiler:
@@ -33,7 +37,7 @@ class Compiler:
     def __init__(self, graph: Graph, machine: Machine) -> None:
         self.graph, self.machine = graph, machine
         self.network = find_network(graph)
-        check_limits(graph, self.network, machine)
+        check_limits(graph, self.network)
         self.layout = Layout(graph, machine)
         self.addresses = self._place()
         network = self.network
@@ -45,28 +49,28 @@ class Compiler:
         self._segments: list[Segment] = []
 
     def program(self) -> Program:
-        """The program; InputError names what does not fit into the machine."""
-        planner = Planner(self.machine)
-        runs = (*self.encoder, *self.decoder)
-        plans = (*planner.plans(self.encoder), *planner.plans(self.decoder))
-        self.plans = {run.name: plan for run, plan in zip(runs, plans, strict=True)}
+        """The program; InputError names what does not fit into the machine, and what to set."""
+        self._choose_plans()
+        self._check_dram()
         self._segments = []
-        c = Context(self.machine, Arena(self.machine.banks, self.machine.bank_bytes, self.machine.name))
+        c = Context(self.machine, self._arena(self.encoder[0]))
         embedding = Embedding(c, self.network, self.addresses)
         head = Head(c, self.network, self.addresses)
         x, y = (side[0].residual(self.plans[side[0].name]) for side in (self.encoder, self.decoder))
-        normed = self._normed()
+        normed = self._between(x, y)
         c.create(x)
         self._add(c, "embedding", lambda: embedding.embed(x))
         self._add_runs(c, self.encoder, x)
         c.create(normed, high=True)
         self._add(c, "encoder norm", lambda: embedding.encoder_norm(x, normed))
         c.destroy(x)
+        c.arena.sharing = self.plans[self.decoder[0].name].sharing
         c.create(y)
         self._add(c, "decoder tokens", lambda: embedding.decoder_tokens(normed, y))
         c.destroy(normed)
         self._add_runs(c, self.decoder, y)
-        self._add(c, "head", lambda: head.head(y))
+        self._add(c, "head", lambda: head.head(y, self._keep))
+        self._check_dram()
         return Program(
             machine=self.machine,
             segments=tuple(self._segments),
@@ -74,6 +78,106 @@ class Compiler:
             dram_bytes=self.layout.size,
             label_dtype=self.graph.tensors[LABELS].dtype,
         )
+
+    def _choose_plans(self) -> None:
+        self._check_dram()
+        needs = list(largest(self._needs(), self.machine))
+        problem = ""
+        if not needs:
+            planner = Planner(self.machine, self._ends)
+            try:
+                for side in (self.encoder, self.decoder):
+                    for run, plan in zip(side, planner.plans(side), strict=True):
+                        self.plans[run.name] = plan
+                        run.keep(self.layout, plan)
+                return
+            except InputError as error:
+                problem = str(error)
+        self.plans = {}
+        raise refusal(self.machine, needs, problem, self._fits)
+
+    def _needs(self) -> Iterator[Need]:
+        """What the machine must have whatever the plan."""
+        yield from row_needs(self.graph, self.network)
+        yield from weight_needs(self._weights(), self.machine.lanes)
+
+    def _weights(self) -> dict[str, tuple[Packed, int]]:
+        """All weights by the names of their nodes, with the bytes of an output."""
+        network, at = self.network, self.addresses
+        found = {
+            network.patch_embed.name: (at.patch_embed, 2),
+            network.proj_dec.name: (at.proj_dec, 2),
+            network.vectors.linear.name: (at.proj_patch, 1),
+            network.kernels.linear.name: (at.proj_classes, 1),
+        }
+        for run in (*self.encoder, *self.decoder):
+            nodes, constants = run.blocks[0].nodes, run.constants
+            found[nodes["qkv"].name] = constants.qkv[0][0], 1
+            found[nodes["proj"].name] = constants.proj, 2
+            found[nodes["fc1"].name] = constants.fc1, 1
+            found[nodes["fc2"].name] = constants.fc2, 2
+        return found
+
+    def _fits(self, machine: Machine) -> bool:
+        """Whether the plan that needs the least fits into the scratchpad of such a machine."""
+        planner = Planner(machine, self._ends)
+        return all(planner.fits(run) for run in (*self.encoder, *self.decoder))
+
+    def _check_dram(self) -> None:
+        if self.layout.size > DRAM_BYTES:
+            raise InputError(
+                f"the network needs {self.layout.size} bytes of DRAM, of which addresses of 32 bits reach "
+                f"{DRAM_BYTES}: a smaller network or picture is wanted"
+            )
+
+    def _arena(self, run: Run) -> Arena:
+        machine, sharing = self.machine, self.plans[run.name].sharing
+        return Arena(machine.banks, machine.bank_bytes, machine.name, sharing)
+
+    def _keep(self, name: str, size: int) -> int:
+        return self.layout.place(name, size, "activations")
+
+    def _ends(self, context: Context, run: Run, x: Matrix) -> None:
+        """What is before and behind a stack, with the encoder's output in DRAM; raises where it does not
+        fit."""
+        embedding = Embedding(context, self.network, self.addresses)
+        if run in self.encoder:
+            embedding.embed(x)
+            embedding.encoder_norm(x, self._normed(x.block_rows, False))
+            return
+        plan = self.plans.get(self.encoder[-1].name)
+        embedding.decoder_tokens(self._normed(plan.block_rows if plan else x.block_rows, False), x)
+        Head(context, self.network, self.addresses).head(x)
+
+    def _between(self, x: Matrix, y: Matrix) -> Matrix:
+        """The encoder's output: on chip if it finds room there between the two residuals."""
+        run, other = self.encoder[-1], self.decoder[0]
+        plan = self.plans[run.name]
+        if plan.a_resident:
+            # In one piece: the decoder's rows begin in the middle of the encoder's blocks.
+            normed = self._normed(run.tokens, True)
+            try:
+                c = Context(self.machine, self._arena(other))
+                c.create(y)
+                addresses = y.addresses
+                c = Context(self.machine, self._arena(run))
+                embedding = Embedding(c, self.network, self.addresses)
+                c.create(x)
+                c.create(normed, high=True)
+                embedding.encoder_norm(x, normed)
+                c.destroy(x)
+                c.arena.sharing = self.plans[other.name].sharing
+                c.create(y)
+                embedding.decoder_tokens(normed, y)
+            except InputError:
+                return self._normed(plan.block_rows, False)
+            if y.addresses == addresses:  # as when the decoder was planned
+                return normed
+        return self._normed(plan.block_rows, False)
+
+    def _normed(self, rows: int, resident: bool) -> Matrix:
+        run, columns = self.encoder[-1], self.network.columns(self.network.encoder_norm)
+        return Matrix("encoder output", run.tokens, columns, "int8", rows, run.spill["a"], resident)
 
     def spills(self) -> dict[str, list[str]]:
         """Per run of blocks, what leaves the chip or is read more than once for lack of memory."""
@@ -98,14 +202,6 @@ class Compiler:
         names = run.listed if run else own
         made = segment(self.machine, name, write, repeat=repeat, base=base, base_step=step, names=names)
         self._segments.append(made)
-
-    def _normed(self) -> Matrix:
-        """The encoder's output: on chip in one piece, as the decoder's rows begin inside its blocks."""
-        run = self.encoder[-1]
-        plan = self.plans[run.name]
-        rows = run.tokens if plan.a_resident else plan.block_rows
-        columns = self.network.columns(self.network.encoder_norm)
-        return Matrix("encoder output", run.tokens, columns, "int8", rows, run.spill["a"], plan.a_resident)
 
     def _place(self) -> Addresses:
         layout, network, tensors = self.layout, self.network, self.graph.tensors

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from emu.compile.arena import Sharing
 from emu.compile.context import row_blocks
-from emu.duration import bytes_per_cycle, cycles
-from emu.isa import Layernorm, Layout, Matmul, Residual
+from emu.duration import ISSUE, bytes_per_cycle, cycles
+from emu.isa import Layernorm, Layout, Matmul, Residual, Shiftmax
 from emu.machine import Machine
 from model.errors import InputError
 
@@ -24,6 +26,23 @@ MORE_BLOCKS = 4
 """How many more row blocks than necessary are tried: smaller ones group better."""
 
 
+Residence = tuple[int, bool, Sharing]
+"""As `Plan.residual`."""
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Attention whose q, k and v come from DRAM.
+
+    keys: rows of k that are on chip at once;  values: columns of v, of all rows: a multiple of 16, or
+    all there are;  buffers: of everything that comes by turns, 2 or, to save memory, 1.
+    """
+
+    keys: int
+    values: int
+    buffers: int
+
+
 @dataclass(frozen=True)
 class Plan:
     """Choices for a stack of identical transformer blocks.
@@ -31,7 +50,8 @@ class Plan:
     block_rows: rows of the blocks that linear operators and row units work on;  queries: rows of an
     attention block;  x_resident, a_resident, mix_resident: whether the residual, the normalized
     input and the heads' outputs live on chip;  evict: the residual leaves during attention;
-    project_group, mlp_group: row blocks that share one pass over the weights.
+    project_group, mlp_group: row blocks that share one pass over the weights;  stream: how keys and
+    values pass through the chip, None: those of a head are all there;  sharing: of banks.
     """
 
     tokens: int
@@ -43,16 +63,25 @@ class Plan:
     evict: bool = False
     project_group: int = 1
     mlp_group: int = 1
+    stream: Stream | None = None
+    sharing: Sharing = Sharing.NONE
 
     @cached_property
     def blocks(self) -> int:
         """Number of row blocks."""
         return len(row_blocks(self.tokens, self.block_rows))
 
+    @cached_property
+    def query_blocks(self) -> int:
+        """Number of query blocks of a head; none spans two row blocks."""
+        return sum(
+            len(row_blocks(rows, self.queries)) for _, rows in row_blocks(self.tokens, self.block_rows)
+        )
+
     @property
-    def residual(self) -> tuple[int, bool]:
-        """Rows of a block and whether it is on chip: blocks that follow each other must agree on these."""
-        return self.block_rows, self.x_resident
+    def residual(self) -> Residence:
+        """Rows of a block, whether it is on chip, and how: blocks that follow each other agree on it."""
+        return self.block_rows, self.x_resident, self.sharing
 
     @property
     def spills(self) -> list[str]:
@@ -66,11 +95,18 @@ class Plan:
             found.append("LayerNorm outputs: live in DRAM")
         if not self.mix_resident:
             found.append("attention outputs: live in DRAM")
+        if self.stream:
+            found.append(f"q, k, v of a head: in DRAM, read for every {self.queries} queries")
         if self.project_group < self.blocks:
             found.append(f"weights of proj: read {-(-self.blocks // self.project_group)} times")
         if self.mlp_group < self.blocks:
             found.append(f"weights of fc1 and fc2: read {-(-self.blocks // self.mlp_group)} times")
         return found
+
+
+def parts(count: int, size: int) -> list[int]:
+    """`count` in parts of `size`; the last may be smaller."""
+    return [min(size, count - first) for first in range(0, count, size)]
 
 
 @dataclass(frozen=True)
@@ -94,23 +130,53 @@ class Costs:
         DRAM counts twice because a byte from there costs the energy of hundreds of MACs.
         """
         memory = self.dram(plan) / bytes_per_cycle(self.machine)
-        return self.array(plan) + self.exposed(plan) + DRAM_WEIGHT * memory
+        return self.array(plan) + self.exposed(plan) + self.streaming(plan) + DRAM_WEIGHT * memory
 
     def array(self, plan: Plan) -> int:
         """Cycles of all matrix products, by the durations of their instructions."""
-        tokens, width, inner = plan.tokens, self.width, self.heads * self.width
-        rows = [count for _, count in row_blocks(tokens, plan.block_rows)]
+        width, inner = self.width, self.heads * self.width
         spent = 0
-        for count in rows:
+        for count, times in Counter(rows for _, rows in row_blocks(plan.tokens, plan.block_rows)).items():
+            each = 0
             for n, k in ((self.embed, self.hidden), (self.hidden, self.embed), (self.embed, inner)):
-                spent += self._product(count, n, k, Layout.PACKED)
-            spent += 3 * self.heads * self._product(count, width, self.embed, Layout.PACKED)
-            for _, queries in row_blocks(count, plan.queries):
-                spent += self.heads * self._product(queries, tokens, width, Layout.LANE_MAJOR)
-                spent += self.heads * self._product(
-                    queries, width, tokens, Layout.DEPTH_MAJOR, x16=self.wide
-                )
+                each += self._product(count, n, k, Layout.PACKED)
+            each += 3 * self.heads * self._product(count, width, self.embed, Layout.PACKED)
+            for queries, blocks in Counter(rows for _, rows in row_blocks(count, plan.queries)).items():
+                each += self.heads * blocks * self._attend(plan, queries)
+            spent += times * each
         return spent
+
+    def _attend(self, plan: Plan, queries: int) -> int:
+        """Cycles of both products of a query block of one head."""
+        tokens, width = plan.tokens, self.width
+        keys, values = (plan.stream.keys, plan.stream.values) if plan.stream else (tokens, width)
+        spent = 0
+        for count, times in Counter(parts(tokens, keys)).items():
+            spent += times * self._product(queries, count, width, Layout.LANE_MAJOR)
+        for count, times in Counter(parts(width, values)).items():
+            spent += times * self._product(queries, count, tokens, Layout.DEPTH_MAJOR, x16=self.wide)
+        return spent
+
+    def streaming(self, plan: Plan) -> float:
+        """Cycles of the memory port for q, k and v of all heads, and of waits where nothing takes turns."""
+        stream = plan.stream
+        if stream is None:
+            return 0.0
+        machine, tokens, width = self.machine, plan.tokens, self.width
+        moved, loads = 2 * tokens * width, plan.query_blocks
+        for all_there, size, line in ((tokens, stream.keys, width), (width, stream.values, tokens)):
+            chunks = -(-all_there // size)
+            if chunks > 1:
+                again = max(0, chunks - stream.buffers)  # the last ones of a block are the next one's first
+                loads += chunks + again * (plan.query_blocks - 1)
+                moved += 2 * tokens * width + again * size * line * (plan.query_blocks - 1)
+        port = moved / bytes_per_cycle(machine) + loads * (ISSUE + machine.memory_latency)
+        waits = 0.0
+        if stream.buffers == 1:
+            queries = min(plan.queries, plan.block_rows)
+            shiftmax = cycles(Shiftmax(0, 0, queries, tokens, 0, 0, 0), machine)
+            waits = port + plan.query_blocks * shiftmax
+        return self.heads * (DRAM_WEIGHT * port + waits)
 
     def exposed(self, plan: Plan) -> int:
         """Cycles in which the array waits for the last row block to pass the row units."""
@@ -160,15 +226,13 @@ def choose(
     machine: Machine,
     costs: Costs,
     attempt: Callable[[Plan, str], None],
-    residual: tuple[int, bool] | None = None,
-) -> Plan:
+    residual: Residence | None = None,
+) -> Plan | None:
     """The plan that costs least among those that fit; `attempt(plan, phase)` raises where one does not.
 
-    The error of the most frugal plan is what the caller sees when none does. residual: only plans
-    with this `Plan.residual`.
+    residual: only plans with this `Plan.residual`.
     """
     best: Plan | None = None
-    problem: InputError | None = None
     for plan in modes(tokens, machine):
         if residual not in (None, plan.residual):
             continue
@@ -178,17 +242,14 @@ def choose(
         try:
             queries = [q for q in QUERIES if q <= plan.block_rows] or [plan.block_rows]
             plan = _first(attempt, "attention", [replace(plan, queries=q) for q in queries])
-            groups = _groups(plan.blocks)
+            groups = group_sizes(plan.blocks)
             plan = _first(attempt, "project", [replace(plan, project_group=g) for g in groups])
             plan = _first(attempt, "mlp", [replace(plan, mlp_group=g) for g in groups])
-        except InputError as error:
-            problem = error
+            attempt(plan, "ends")
+        except InputError:
             continue
         if best is None or costs.total(plan) < costs.total(best):
             best = plan
-    if best is None:
-        assert problem is not None
-        raise problem
     return best
 
 
@@ -203,7 +264,7 @@ def _first(attempt: Callable[[Plan, str], None], phase: str, options: list[Plan]
     return options[-1]
 
 
-def _groups(blocks: int) -> list[int]:
+def group_sizes(blocks: int) -> list[int]:
     """Group sizes by the number of passes: all blocks at once, in two parts, ..."""
     sizes = dict.fromkeys(-(-blocks // passes) for passes in range(1, blocks + 1))
     return list(sizes)

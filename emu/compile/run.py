@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from typing import NamedTuple
 
-from emu.compile.arena import Arena
+from emu.compile.arena import Arena, Sharing
 from emu.compile.block import Constants
 from emu.compile.context import Context, Matrix
+from emu.compile.frugal import PHASES, choose_frugal, frugal_modes, least
 from emu.compile.layout import Layout, padded
 from emu.compile.names import Listed, labels_of_parts
 from emu.compile.pattern import Block
-from emu.compile.plan import Costs, Plan, choose, modes
+from emu.compile.plan import Costs, Plan, Residence, choose
 from emu.compile.stack import Stack
+from emu.compile.streamed import PARTS_KEPT
 from emu.machine import Machine
 from model.errors import InputError
 from model.integer.graph import Graph, Node
@@ -58,6 +60,12 @@ class Run:
         name = f"{self.stack} residual"
         return Matrix(name, self.tokens, embed, "int16", rows, self.spill["x"], plan.x_resident)
 
+    def keep(self, layout: Layout, plan: Plan) -> None:
+        """Take place in DRAM for what only this plan spills."""
+        if plan.stream:
+            size = PARTS_KEPT * self.tokens * padded(self.constants.qkv[0][0].outputs, 16)
+            self.spill["qkv"] = layout.place(f"{self.name} qkv", size, "activations")
+
     def block(self, context: Context, plan: Plan, x: Matrix) -> Stack:
         """What emits one of the blocks."""
         return Stack(context, self.labels, self.blocks[0], self.constants, plan, x, self.spill)
@@ -94,7 +102,7 @@ def place_runs(layout: Layout, stack: str, tokens: int, blocks: Sequence[Block])
                 alike[0].start,
                 alike[1].start - alike[0].start if len(alike) > 1 else 0,
                 alike[0].constants,
-                spill,
+                dict(spill),
                 labels,
                 listed,
             )
@@ -117,8 +125,9 @@ def _kind(graph: Graph, block: Block) -> tuple[object, ...]:
 class Planner:
     """Chooses plans for runs. Those of a stack agree on where the residual lies between them."""
 
-    def __init__(self, machine: Machine) -> None:
-        self.machine = machine
+    def __init__(self, machine: Machine, ends: Callable[[Context, Run, Matrix], None]) -> None:
+        """ends(context, run, residual): raises InputError where what is around a stack does not fit."""
+        self.machine, self.ends = machine, ends
         self._known: dict[tuple[object, ...], Plan | InputError] = {}
 
     def plans(self, runs: Sequence[Run]) -> list[Plan]:
@@ -127,14 +136,14 @@ class Planner:
         wanted = list(dict.fromkeys(plan.residual for plan in best))
         if len(wanted) == 1:
             return best
-        others = dict.fromkeys(plan.residual for plan in modes(runs[0].tokens, self.machine))
+        others = dict.fromkeys(plan.residual for plan in frugal_modes(runs[0].tokens, self.machine))
         for residuals in (wanted, list(others)):
             found = list(self._together(runs, residuals))
             if found:
                 return min(found, key=lambda plans: self._total(runs, plans))
         return [self._plan(run, next(reversed(others))) for run in runs]  # the most frugal: raises
 
-    def _together(self, runs: Sequence[Run], residuals: Sequence[tuple[int, bool]]) -> Iterator[list[Plan]]:
+    def _together(self, runs: Sequence[Run], residuals: Sequence[Residence]) -> Iterator[list[Plan]]:
         for residual in residuals:
             try:
                 yield [self._plan(run, residual) for run in runs]
@@ -145,14 +154,13 @@ class Planner:
         pairs = zip(runs, plans, strict=True)
         return sum(len(run.blocks) * self._costs(run).total(plan) for run, plan in pairs)
 
-    def _plan(self, run: Run, residual: tuple[int, bool] | None = None) -> Plan:
+    def _plan(self, run: Run, residual: Residence | None = None) -> Plan:
         key = (run.tokens, run.kind, residual)
         if key not in self._known:
             attempt = partial(self._attempt, run)
             try:
-                found: Plan | InputError = choose(
-                    run.tokens, self.machine, self._costs(run), attempt, residual
-                )
+                given = run.tokens, self.machine, self._costs(run), attempt, residual
+                found: Plan | InputError = choose(*given) or choose_frugal(*given)
             except InputError as error:
                 found = error
             self._known[key] = found
@@ -160,6 +168,16 @@ class Planner:
         if isinstance(known, InputError):
             raise known
         return known
+
+    def fits(self, run: Run) -> bool:
+        """Whether a run finds room with the most frugal plan."""
+        plan = least(run.tokens, self._costs(run))
+        try:
+            for phase in PHASES:
+                self._attempt(run, plan, phase)
+        except InputError:
+            return False
+        return True
 
     def _costs(self, run: Run) -> Costs:
         constants, nodes = run.constants, run.blocks[0].nodes
@@ -174,8 +192,10 @@ class Planner:
 
     def _attempt(self, run: Run, plan: Plan, phase: str) -> None:
         """Raise InputError if a phase of a block does not fit with this plan; emits nothing."""
-        arena = Arena(self.machine.banks, self.machine.bank_bytes, self.machine.name)
-        context = Context(self.machine, arena)
+        arena = Arena(self.machine.banks, self.machine.bank_bytes, self.machine.name, plan.sharing)
+        # Those with little memory have many small blocks.
+        brief = plan.stream is not None or plan.sharing is not Sharing.NONE
+        context = Context(self.machine, arena, brief=brief)
         x = run.residual(plan)
         context.create(x)
         block = run.block(context, plan, x)
@@ -184,5 +204,7 @@ class Planner:
         elif phase == "project":
             context.create(block.mix, high=True)
             block.project()
-        else:
+        elif phase == "mlp":
             block.mlp()
+        else:
+            self.ends(context, run, x)

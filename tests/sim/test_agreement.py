@@ -58,7 +58,7 @@ def play(seed: int) -> str | None:
     try:
         problems = disagreements(graph, small(**MACHINES[seed % len(MACHINES)]), image)
     except InputError as error:
-        small_machine = "more are wanted" in str(error)
+        small_machine = ": set " in str(error)
         assert small_machine or any(str(error).startswith(f"{name}: ") for name in names), error
         return str(error)
     assert problems == [], seed

@@ -30,24 +30,27 @@ def refusal(graph, target=None):
 
 
 def test_rows_of_layernorm():
-    sentence = "LayerNorm rows of 1032 do not fit: the machine's constants hold 1024"
+    key = "units.layernorm_length"
+    sentence = f"rows of 1032 do not fit into {key}: set {key} to at least 2048 (it is 1024)"
     assert refusal(of(embed=1032)) == f"encoder.norm: {sentence}"
     assert refusal(of(classes=1032)) == f"decoder.mask_norm: {sentence}"
 
 
 def test_rows_of_shiftmax_and_gelu():
     short = replace(machine(), row_length=1024)
-    sentence = "do not fit: units.row_length (Shiftmax, GELU) is 1024"
+    key = "units.row_length"
+    sentence = f"rows of 1027 do not fit into {key}: set {key} to at least 1027 (it is 1024)"
     long = of(image=(8, 8 * 1024))
-    assert refusal(long, short) == f"encoder.blocks.0.shiftmax: rows of 1025 {sentence}"
+    assert refusal(long, short) == f"decoder.blocks.0.shiftmax: {sentence}"
     wide = with_hidden(small_graph((20, 28)), "decoder.blocks.1", 1025)
-    assert refusal(wide, short) == f"decoder.blocks.1.gelu: rows of 1025 {sentence}"
+    assert refusal(wide, short) == f"decoder.blocks.1.gelu: {sentence.replace('1027', '1025')}"
 
 
 def test_sizes_of_instructions():
     graph = reshaped(of(), "decoder.blocks.0.qkv", (15, 70000))
     assert refusal(graph) == (
-        "decoder.blocks.0.qkv: a size of [15, 70000] does not fit: 1..65535 is wanted"
+        "decoder.blocks.0.qkv: a size of [15, 70000] does not fit: 1..65535 is wanted, from a smaller "
+        "picture, larger patches or fewer channels"
     )
     graph = edited(of(), "encoder.blocks.0.mix", attributes={"heads": 5000})
     graph = reshaped(graph, "encoder.blocks.0.mix", (13, 5000))
@@ -59,7 +62,7 @@ def test_sizes_of_instructions():
 
 def test_patches_and_labels():
     graph = reshaped(edited(of(), "pixels", attributes={"patch": 148}), "pixels", (1, 148 * 148 * 3))
-    assert refusal(graph) == "pixels: a size of [1, 65712] does not fit: 1..65535 is wanted"
+    assert refusal(graph).startswith("pixels: a size of [1, 65712] does not fit: 1..65535 is wanted, ")
     graph = edited(of(), "labels", attributes={"patch": 65536})
     assert refusal(graph) == "labels: a patch of 65536 does not fit: instructions hold 65535"
     graph = edited(reshaped(of(), "labels", (20, 28), "uint16"), "labels", attributes={"patch": 1})
