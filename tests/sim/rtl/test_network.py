@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -48,5 +50,21 @@ def test_one_patch_in_the_rtl():
 def test_a_network_in_the_rtl(graph, picture):
     """Every tensor, every label and every cycle."""
     found = compare_network(graph, Machine.load("tests/hw/whole.toml"), picture)
+    assert found.comparison.problems == ()
+    assert found.ok
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"embed": 18, "heads": 1, "layers": 1, "classes": 30}], ids=["streamed", "odd"]
+)
+def test_a_network_with_eight_kib_of_scratchpad_in_the_rtl(changes):
+    """Banks are shared, and q, k and v of a head come from DRAM."""
+    target = replace(Machine.load("tests/hw/whole.toml"), banks=8, bank_kib=1, stationary_kib=6)
+    shape = {"embed": 48, "heads": 2, "layers": 2, "classes": 7, "patch": 8, "mlp_ratio": 2, **changes}
+    shape["image"] = 40, 72
+    graph = quantize(random_segmenter(3, **shape), [generate(1, (40, 72)).image], QuantizeOptions())
+    kept = [region.name for region in compile_graph(graph, target).regions if region.kind == "activations"]
+    assert "decoder qkv" in kept
+    found = compare_network(graph, target, generate(2, (40, 72)).image)
     assert found.comparison.problems == ()
     assert found.ok
