@@ -19,7 +19,7 @@ from hw.parameter_memory import PARAMETER_BITS
 from hw.ports import LINE_BYTES, Shape, shape_of
 from sim.flat_scratchpad import FlatScratchpad
 
-PATIENCE = 6000
+PATIENCE = 12000
 FILLED = Shape.of(8, 1)
 """Of the port that fills a memory of lines, which nothing does here."""
 
