@@ -189,8 +189,9 @@ def _silent(material: Material, writes: Writes, rng: random.Random, by_reset: bo
         while iteration:  # the emulator's wait below holds from the first iteration on
             word, place, iteration = _touched(material, unit, rng)
         name, changes = f"silence at {word:#x}", {"answers": {word: "silent"}}
+    # The emulator stops at the same place for a WAIT that is an error; the code is the watchdog's.
     total = len(material.program.segments[place.segment].labels[unit])
-    stop = material.changed(place, Wait(unit, total + 1)).stop(place)
+    stop = replace(material.changed(place, Wait(unit, total + 1)).stop(place), code=WATCHDOG_ERROR)
     return material.failing(name, writes, stop, stuck=True, by_reset=by_reset, **changes)
 
 
