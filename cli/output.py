@@ -29,6 +29,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, T
 from rich.text import Text
 
 from cli.lines import Bar
+from model.messages import printable
 
 WIDE = 10_000
 """Columns where no terminal limits them: nothing is wrapped or cut in a file or a pipe."""
@@ -37,11 +38,6 @@ WIDE = 10_000
 def emit_lines(lines: Iterable[str]) -> None:
     """Print many lines on stdout, as plain as `results` prints them, and a thousand times as fast."""
     sys.stdout.writelines(f"{printable(line)}\n" for line in lines)
-
-
-def printable(text: str) -> str:
-    """Text on one line: characters that move the cursor, change colours or hide others as escapes."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 class _Console(Console):

@@ -22,6 +22,7 @@ from model.files import existing_file, refusing, replacing
 from model.integer.check import check_graph, check_sizes, check_used
 from model.integer.graph import Graph
 from model.integer.schema import check_header, read_json
+from model.kinds import ARTIFACT
 from model.messages import one_line
 from model.tensorfile import check_header as check_length
 
@@ -34,15 +35,9 @@ _DTYPES = {"I8": "int8", "I16": "int16", "I32": "int32", "I64": "int64"}
 """Types of the arrays, by the names of safetensors."""
 
 
-def check_name(path: Path) -> None:
-    """Refuse a file name that other commands would not take for an artifact."""
-    if Path(path).suffix != SUFFIX:
-        raise InputError(f"{path}: the name of an artifact must end in {SUFFIX}")
-
-
 def save_artifact(graph: Graph, path: Path) -> None:
     """Write `graph` as one artifact; a graph that `load_artifact` would refuse raises InputError."""
-    check_name(path)
+    ARTIFACT.check(Path(path))
     _check(graph)
     arrays = {name: np.ascontiguousarray(array) for name, array in graph.constants.items()}
     header = {"version": VERSION, "graph": graph.to_dict()}
