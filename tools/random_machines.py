@@ -9,6 +9,7 @@ executor's. Writes random-machines.json after every machine, and goes on where t
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 import warnings
@@ -42,9 +43,9 @@ def build(machine: Machine) -> None:
     """Makes the engines, the memories and what controls them; their parts refuse what they cannot be."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UnusedElaboratable)
-        accelerator = Accelerator(machine, depth=512, scratchpad=FlatScratchpad)
-        accelerator.elaborate(None)
+        Accelerator(machine, depth=512, scratchpad=FlatScratchpad).elaborate(None)
         Engines(machine, FlatScratchpad).elaborate(None)
+        gc.collect()  # The parts refer to each other: left alone, Amaranth would warn of them later.
 
 
 def emulate(machine: Machine, seed: int) -> tuple[int, list[str]]:
