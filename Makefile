@@ -7,7 +7,7 @@ BIN := .venv/bin
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint formal mutation planted random random-networks random-machines rtl-all fuzz venv clean
+.PHONY: help demo test lint formal mutation planted random random-networks random-machines rtl-all identity fuzz venv clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1:/p' Makefile | while IFS=: read -r name text; do \
@@ -21,15 +21,16 @@ test: ## run the tests
 	@tools/make-venv.sh dev
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
-lint: ## check style, format and types
+lint: ## check style, format, types and the direction of imports
 	@tools/make-venv.sh dev
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
+	@said=$$($(BIN)/lint-imports 2>&1) || { echo "$$said"; exit 1; }
 
 formal: ## prove properties of the RTL; some take minutes
 	@tools/make-venv.sh dev
-	@$(BIN)/python -m sim.formal
+	@$(BIN)/python -m intarsia.sim.formal
 
 mutation: ## score benches and tests of the RTL by the mutants that they kill; takes hours, goes on where it stopped
 	@tools/make-venv.sh dev
@@ -58,6 +59,10 @@ random-machines: ## emulate random networks on 500 machines at the corners of al
 fuzz: ## edit valid inputs of all kinds at random until interrupted, or CASES=1000; goes on where it stopped
 	@tools/make-venv.sh dev
 	@$(BIN)/python -m tools.fuzz $(CASES)
+
+identity: ## compare the programs and the Verilog of all presets with those recorded; takes half an hour
+	@tools/make-venv.sh dev
+	@$(BIN)/python -m tools.identity
 
 venv: ## make or update .venv with all that the targets above need
 	@tools/make-venv.sh dev

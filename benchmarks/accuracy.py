@@ -15,17 +15,17 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from model.data.calibration import calibration_images
-from model.data.dataset import Scenes
-from model.evaluate import evaluate
-from model.integer.constants import GELU_FORMS
-from model.integer.executor import Executor
-from model.integer.graph import LABELS, MASKS, Graph, QuantizeOptions
-from model.predict import DEFAULT_CHECKPOINT, FloatPredictor, IntegerPredictor, Predictor
-from model.quantize.fake import FakeQuantSegmenter
-from model.quantize.ptq import calibrate
-from model.segmenter import Segmenter
-from model.segmenter.checkpoint import load_checkpoint
+from intarsia.model.data.calibration import calibration_images
+from intarsia.model.data.dataset import Scenes
+from intarsia.model.evaluate import evaluate
+from intarsia.model.integer.constants import GELU_FORMS
+from intarsia.model.integer.executor import Executor
+from intarsia.model.integer.graph import LABELS, MASKS, Graph, QuantizeOptions
+from intarsia.model.networks.segmenter import Segmenter
+from intarsia.model.networks.segmenter.checkpoint import load_checkpoint
+from intarsia.model.predict import DEFAULT_CHECKPOINT, FloatPredictor, IntegerPredictor, Predictor
+from intarsia.model.quantize.fake import FakeQuantSegmenter
+from intarsia.model.quantize.ptq import calibrate
 
 CALIBRATION = (1, 100)
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import torch
 
-from emu.machine import Machine
-from model.data.scenes import generate
-from model.integer.graph import QuantizeOptions
-from model.quantize.ptq import quantize
-from model.segmenter import Segmenter, SegmenterConfig
-from sim.rtl.network import compare_network
+from intarsia.arch.machine import Machine
+from intarsia.model.data.scenes import generate
+from intarsia.model.integer.graph import QuantizeOptions
+from intarsia.model.networks.segmenter import Segmenter, SegmenterConfig
+from intarsia.model.quantize.ptq import quantize
+from intarsia.sim.rtl.network import compare_network
 
 MACHINE = Path(__file__).with_name("ecp5_whole.toml")
 NETWORK = SegmenterConfig(

@@ -15,16 +15,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from emu.compile import compile_graph
-from emu.machine import Machine
-from emu.ports import check_program
-from emu.timing import simulate_program
-from model.data.scenes import generate
-from model.integer.constants import GELU_FORMS
-from model.integer.graph import Graph, QuantizeOptions
-from model.quantize.ptq import quantize
-from model.segmenter import Segmenter, SegmenterConfig
-from sim.emulated import emulate_network
+from intarsia.arch.hazards import check_program
+from intarsia.arch.machine import Machine
+from intarsia.arch.timing import simulate_program
+from intarsia.emu.compile import compile_graph
+from intarsia.model.data.scenes import generate
+from intarsia.model.integer.constants import GELU_FORMS
+from intarsia.model.integer.graph import Graph, QuantizeOptions
+from intarsia.model.networks.segmenter import Segmenter, SegmenterConfig
+from intarsia.model.quantize.ptq import quantize
+from intarsia.sim.emulated import emulate_network
 
 
 def mismatches(graph: Graph, machine: Machine, image: NDArray[np.uint8]) -> tuple[int, int, str]:

@@ -16,9 +16,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from emu import simulate
-from emu.machine import PRESETS
-from model.segmenter.config import PAPER_SIZES
+from intarsia.arch.machine import PRESETS
+from intarsia.emu import simulate
+from intarsia.model.networks.segmenter.config import PAPER_SIZES
 
 CONFIG = """[general]
 run_name = tiny
@@ -84,7 +84,7 @@ def table() -> None:
 def alone() -> None:
     """Print time and peak memory of Large on mobile in a fresh process."""
     code = (
-        "import time; t = time.perf_counter(); from emu import simulate; i = time.perf_counter();"
+        "import time; t = time.perf_counter(); from intarsia.emu import simulate; i = time.perf_counter();"
         "simulate('large', machine='mobile').to_dict(); e = time.perf_counter();"
         "peak = open('/proc/self/status').read().split('VmHWM:')[1].split()[0];"
         "print(f'large on mobile: {e - i:.2f} s after {i - t:.2f} s of imports,'"

@@ -22,13 +22,13 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 
-from model.data.images import normalize
-from model.data.scenes import generate
-from model.export import export_onnx
-from model.integer.executor import Executor
-from model.integer.graph import Graph
-from model.quantize.ptq import quantize
-from model.segmenter import Segmenter, SegmenterConfig
+from intarsia.model.data.images import normalize
+from intarsia.model.data.scenes import generate
+from intarsia.model.export import export_onnx
+from intarsia.model.integer.executor import Executor
+from intarsia.model.integer.graph import Graph
+from intarsia.model.networks.segmenter import Segmenter, SegmenterConfig
+from intarsia.model.quantize.ptq import quantize
 
 Run = Callable[[], object]
 

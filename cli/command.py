@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
-from model.errors import InputError
+from intarsia.model.errors import InputError
 
 
 class Command(TyperCommand):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli.output import Json, emit_json, emit_lines
+from intarsia.cli.output import Json, emit_json, emit_lines
 
 
 def disassemble(
@@ -18,8 +18,8 @@ def disassemble(
 
     Example: intarsia disassemble base.prog
     """
-    from emu.listing import listing, listing_dict
-    from emu.program import Program
+    from intarsia.arch.listing import listing, listing_dict
+    from intarsia.arch.program import Program
 
     loaded = Program.load(program)
     if json:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from cli.output import Json, emit_json, progress, results
+from intarsia.cli.output import Json, emit_json, progress, results
 
 
 def evaluate(
@@ -27,12 +27,12 @@ def evaluate(
 
     Example: intarsia evaluate --dataset scenes --images 100 --confusion confusion.png
     """
-    from model.data.dataset import open_dataset
-    from model.evaluate import evaluate as run
-    from model.files import output_file
-    from model.kinds import CHART
-    from model.plots import confusion_matrix
-    from model.predict import DEFAULT_ARTIFACT, load_predictor
+    from intarsia.model.data.dataset import open_dataset
+    from intarsia.model.evaluate import evaluate as run
+    from intarsia.model.files import output_file
+    from intarsia.model.kinds import CHART
+    from intarsia.model.plots import confusion_matrix
+    from intarsia.model.predict import DEFAULT_ARTIFACT, load_predictor
 
     if confusion:
         output_file(confusion, CHART)

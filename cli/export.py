@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli.output import Json, emit_json, progress, results
+from intarsia.cli.output import Json, emit_json, progress, results
 
 
 def export(
@@ -19,13 +19,13 @@ def export(
 
     Example: intarsia export --model model.intarsia --onnx model.onnx
     """
-    from model.data.scenes import generate
-    from model.export import OPSET, export_onnx, run_onnx
-    from model.files import output_file
-    from model.integer.artifact import load_artifact
-    from model.integer.executor import Executor
-    from model.kinds import ONNX
-    from model.predict import DEFAULT_ARTIFACT
+    from intarsia.model.data.scenes import generate
+    from intarsia.model.export import OPSET, export_onnx, run_onnx
+    from intarsia.model.files import output_file
+    from intarsia.model.integer.artifact import load_artifact
+    from intarsia.model.integer.executor import Executor
+    from intarsia.model.kinds import ONNX
+    from intarsia.model.predict import DEFAULT_ARTIFACT
 
     output_file(onnx, ONNX)
     graph = load_artifact(model or DEFAULT_ARTIFACT)

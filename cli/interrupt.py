@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
-from model.unfinished import remove_unfinished
+from intarsia.model.unfinished import remove_unfinished
 
 PATIENCE = 2.0
 """Seconds that a run has to clean up; a library that computes in one long call does not come to it."""
@@ -83,7 +83,7 @@ def leave() -> NoReturn:
 
 def _end() -> None:
     """What is left of the tools ends with us."""
-    if tools := sys.modules.get("sim.process"):
+    if tools := sys.modules.get("intarsia.synth.process"):
         tools.kill_all()
     remove_unfinished()
     with suppress(OSError):

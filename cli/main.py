@@ -15,24 +15,24 @@ from typing import Annotated
 
 import typer
 
-from cli import __version__
-from cli.command import Command
-from cli.disassemble import disassemble
-from cli.evaluate import evaluate
-from cli.export import export
-from cli.interrupt import INTERRUPTED, interrupts, leave
-from cli.output import console, emit_lines
-from cli.quantize import quantize
-from cli.rtl_run import rtl_run
-from cli.run import run
-from cli.simulate import simulate
-from cli.streams import checked_streams
-from cli.traffic import traffic
-from cli.train import train
-from cli.vectors import vectors
-from cli.verify import verify
-from cli.verilog import verilog
-from model.errors import InputError
+from intarsia import __version__
+from intarsia.cli.command import Command
+from intarsia.cli.disassemble import disassemble
+from intarsia.cli.evaluate import evaluate
+from intarsia.cli.export import export
+from intarsia.cli.interrupt import INTERRUPTED, interrupts, leave
+from intarsia.cli.output import console, emit_lines
+from intarsia.cli.quantize import quantize
+from intarsia.cli.rtl_run import rtl_run
+from intarsia.cli.run import run
+from intarsia.cli.simulate import simulate
+from intarsia.cli.streams import checked_streams
+from intarsia.cli.traffic import traffic
+from intarsia.cli.train import train
+from intarsia.cli.vectors import vectors
+from intarsia.cli.verify import verify
+from intarsia.cli.verilog import verilog
+from intarsia.model.errors import InputError
 
 COMMANDS: tuple[Callable[..., None], ...] = (
     run, quantize, simulate, traffic, disassemble, verify, rtl_run, vectors, verilog, train, evaluate,

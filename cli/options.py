@@ -11,7 +11,7 @@ Image = Annotated[
 
 def parse_size(text: str | None) -> tuple[int, int] | None:
     """ "512x768" to (512, 768)."""
-    from model.errors import InputError
+    from intarsia.model.errors import InputError
 
     if text is None:
         return None

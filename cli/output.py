@@ -28,8 +28,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TimeRemainingColumn
 from rich.text import Text
 
-from cli.lines import Bar
-from model.messages import printable
+from intarsia.cli.lines import Bar
+from intarsia.model.messages import printable
 
 WIDE = 10_000
 """Columns where no terminal limits them: nothing is wrapped or cut in a file or a pipe."""

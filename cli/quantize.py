@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from cli.options import Image, parse_size
-from cli.output import Json, emit_json, progress, results
+from intarsia.cli.options import Image, parse_size
+from intarsia.cli.output import Json, emit_json, progress, results
 
 
 def quantize(
@@ -40,14 +40,14 @@ def quantize(
     Example: intarsia quantize --checkpoint seg_tiny_mask/checkpoint.pth --size tiny --dataset ade20k
     --calibrate ADEChallengeData2016/images/validation --images 1 --out tiny.intarsia
     """
-    from model.data.calibration import calibration_images
-    from model.files import output_file
-    from model.integer.artifact import save_artifact
-    from model.integer.graph import QuantizeOptions
-    from model.kinds import ARTIFACT
-    from model.predict import DEFAULT_CHECKPOINT
-    from model.quantize.ptq import calibrate as observe
-    from model.segmenter.checkpoint import load_checkpoint
+    from intarsia.model.data.calibration import calibration_images
+    from intarsia.model.files import output_file
+    from intarsia.model.integer.artifact import save_artifact
+    from intarsia.model.integer.graph import QuantizeOptions
+    from intarsia.model.kinds import ARTIFACT
+    from intarsia.model.networks.segmenter.checkpoint import load_checkpoint
+    from intarsia.model.predict import DEFAULT_CHECKPOINT
+    from intarsia.model.quantize.ptq import calibrate as observe
 
     output_file(out, ARTIFACT)
     options = QuantizeOptions(gelu, softmax_bits, multiplier_bits, reciprocal_bits)

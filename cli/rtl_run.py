@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from cli.output import Json, console, emit_json, progress, results
+from intarsia.cli.output import Json, console, emit_json, progress, results
 
 if TYPE_CHECKING:
-    from sim.rtl.network import Inference
-    from sim.rtl.waves import Waves
+    from intarsia.sim.rtl.network import Inference
+    from intarsia.sim.rtl.waves import Waves
 
 
 def rtl_run(
@@ -58,14 +58,14 @@ def rtl_run(
 
     Example: intarsia rtl-run --image street.jpg --machine mobile
     """
-    from emu.machine import Machine
-    from model.data.images import read_image
-    from model.errors import InputError
-    from model.files import output_file
-    from model.kinds import PNG
-    from model.predict import DEFAULT_ARTIFACT, load_integer
-    from sim.rtl.network import compare_network, middle_window, random_network
-    from sim.runner import SimulatorError
+    from intarsia.arch.machine import Machine
+    from intarsia.model.data.images import read_image
+    from intarsia.model.errors import InputError
+    from intarsia.model.files import output_file
+    from intarsia.model.kinds import PNG
+    from intarsia.model.predict import DEFAULT_ARTIFACT, load_integer
+    from intarsia.sim.rtl.network import compare_network, middle_window, random_network
+    from intarsia.synth.process import SimulatorError
 
     description = Machine.load(machine)
     shown = _waves(waves, waves_from, waves_to, waves_at)
@@ -112,9 +112,9 @@ def rtl_run(
 
 def _waves(path: Path | None, first: int | None, last: int | None, at: str | None) -> "Waves | None":
     """What the four options ask for."""
-    from model.errors import InputError
-    from model.files import output_file
-    from sim.rtl.waves import Waves
+    from intarsia.model.errors import InputError
+    from intarsia.model.files import output_file
+    from intarsia.sim.rtl.waves import Waves
 
     given = (first is not None, last is not None, at is not None)
     if path is None:
@@ -133,14 +133,14 @@ def _default_picture() -> Path:
     """One that is just a window of the shipped model: in the repository, or where it was installed."""
     import sys
 
-    places = (Path(__file__).parents[1], Path(sys.prefix) / "share" / "intarsia")
+    places = (Path(__file__).parents[2], Path(sys.prefix) / "share" / "intarsia")
     found = [place / "pictures" / "crossing.png" for place in places]
     return next((path for path in found if path.exists()), found[0])
 
 
 def _write(found: "Inference", window: Any, config: Any, files: dict[str, Path]) -> None:
-    from model.data.legend import legend
-    from model.data.picture_legend import write_segmented
+    from intarsia.model.data.legend import legend
+    from intarsia.model.data.picture_legend import write_segmented
 
     write_segmented(files["mask"], files["overlay"], window, found.labels, *legend(config))
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from cli.output import Json, emit_json, progress, results
+from intarsia.cli.output import Json, emit_json, progress, results
 
 
 def run(
@@ -31,15 +31,15 @@ def run(
 
     Example: intarsia run street.jpg --out segmented
     """
-    from emu import simulate
-    from model.data.images import read_image
-    from model.data.legend import legend
-    from model.data.picture_legend import write_segmented
-    from model.data.windows import scaled_size, window_count
-    from model.errors import InputError
-    from model.files import output_file
-    from model.kinds import PNG
-    from model.predict import DEFAULT_ARTIFACT, load_integer, placement
+    from intarsia.emu import simulate
+    from intarsia.model.data.images import read_image
+    from intarsia.model.data.legend import legend
+    from intarsia.model.data.picture_legend import write_segmented
+    from intarsia.model.data.windows import scaled_size, window_count
+    from intarsia.model.errors import InputError
+    from intarsia.model.files import output_file
+    from intarsia.model.kinds import PNG
+    from intarsia.model.predict import DEFAULT_ARTIFACT, load_integer, placement
 
     predictor = load_integer(model or DEFAULT_ARTIFACT)
     config = predictor.config

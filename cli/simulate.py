@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from cli.options import Image, parse_size
-from cli.output import Json, emit_json, progress, results
+from intarsia.cli.options import Image, parse_size
+from intarsia.cli.output import Json, emit_json, progress, results
 
 if TYPE_CHECKING:
-    from emu.simulation import Report
+    from intarsia.emu.simulation import Report
 
 
 def simulate(
@@ -49,7 +49,7 @@ def simulate(
 
     Example: intarsia simulate --size base --machine mobile --report base.html
     """
-    from model.errors import InputError
+    from intarsia.model.errors import InputError
 
     if compat is not None or topology is not None or config is not None:
         if compat != "scalesim":
@@ -70,14 +70,14 @@ def simulate(
         if foreign := [name for name, value in given.items() if value is not None]:
             raise InputError(f"--model does not go with {', '.join(foreign)}: an artifact has its own")
 
-    from emu.layer_table import write_layers
-    from emu.machine import Machine
-    from emu.report import write_report
-    from emu.simulation import network, simulate_graph
-    from emu.trace import write_trace
-    from model.files import output_file
-    from model.integer.graph import QuantizeOptions
-    from model.kinds import PAGE, PROGRAM, TABLE, TRACE
+    from intarsia.arch.machine import Machine
+    from intarsia.emu.layer_table import write_layers
+    from intarsia.emu.report import write_report
+    from intarsia.emu.simulation import network, simulate_graph
+    from intarsia.emu.trace import write_trace
+    from intarsia.model.files import output_file
+    from intarsia.model.integer.graph import QuantizeOptions
+    from intarsia.model.kinds import PAGE, PROGRAM, TABLE, TRACE
 
     for path, kind in ((trace, TRACE), (report, PAGE), (program, PROGRAM)):
         if path is not None:
@@ -115,8 +115,8 @@ def simulate(
 
 
 def _print(found: "Report", plain: dict[str, Any]) -> None:
-    from emu.next_step import sentence
-    from emu.report import kinds_of, largest_causes
+    from intarsia.emu.next_step import sentence
+    from intarsia.emu.report import kinds_of, largest_causes
 
     cycles, machine, model = plain["cycles"], plain["machine"], plain["model"]
     height, width = model["image"]
@@ -184,9 +184,9 @@ def _print(found: "Report", plain: dict[str, Any]) -> None:
 
 
 def _scalesim(topology: Path, config: Path, machine: str, json: bool) -> None:
-    from emu.machine import Machine
-    from emu.scalesim import compare, read_config
-    from emu.topology import read_topology
+    from intarsia.arch.machine import Machine
+    from intarsia.emu.scalesim import compare, read_config
+    from intarsia.emu.topology import read_topology
 
     report = compare(read_topology(topology), read_config(config), Machine.load(machine))
     if json:

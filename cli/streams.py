@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO, cast
 
-from model.errors import InputError
+from intarsia.model.errors import InputError
 
 
 class _Stream:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from cli.output import Json, emit_json, progress, results
+from intarsia.cli.output import Json, emit_json, progress, results
 
 DEFINITIONS = {
     "table7_units": "operand_bytes / 1e11: the number in Table 7 of the I-Segmenter paper",
@@ -31,11 +31,11 @@ def traffic(
 
     Example: intarsia traffic --size all --precision fp32
     """
-    from emu.machine import Machine
-    from emu.metric import TABLE7_UNIT, compulsory_bytes, fused_bytes, macs, table7
-    from emu.simulation import network, simulate_graph
-    from model.errors import InputError
-    from model.segmenter.config import PAPER_SIZES
+    from intarsia.arch.machine import Machine
+    from intarsia.emu.metric import TABLE7_UNIT, compulsory_bytes, fused_bytes, macs, table7
+    from intarsia.emu.simulation import network, simulate_graph
+    from intarsia.model.errors import InputError
+    from intarsia.model.networks.segmenter.config import PAPER_SIZES
 
     if size not in (*PAPER_SIZES, "all"):
         raise InputError(f"--size must be one of {', '.join(PAPER_SIZES)}, all, not {size!r}")

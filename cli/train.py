@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from cli.options import Image, parse_size
-from cli.output import Json, emit_json, progress, results
+from intarsia.cli.options import Image, parse_size
+from intarsia.cli.output import Json, emit_json, progress, results
 
 
 def train(
@@ -37,14 +37,14 @@ def train(
 
     Example: intarsia train --dataset scenes --steps 4000 --seed 1 --out trained
     """
-    from model.data.dataset import open_dataset
-    from model.errors import InputError
-    from model.files import output_file
-    from model.kinds import CHART, CHECKPOINT, STATE
-    from model.plots import loss_curve, moving_mean
-    from model.segmenter import SegmenterConfig
-    from model.segmenter.checkpoint import load_checkpoint
-    from model.train import Trainer, TrainOptions
+    from intarsia.model.data.dataset import open_dataset
+    from intarsia.model.errors import InputError
+    from intarsia.model.files import output_file
+    from intarsia.model.kinds import CHART, CHECKPOINT, STATE
+    from intarsia.model.networks.segmenter import SegmenterConfig
+    from intarsia.model.networks.segmenter.checkpoint import load_checkpoint
+    from intarsia.model.plots import loss_curve, moving_mean
+    from intarsia.model.train import Trainer, TrainOptions
 
     options = TrainOptions(steps=steps, batch=batch, learning_rate=learning_rate, seed=seed)
     window = parse_size(image)

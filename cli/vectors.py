@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from cli.output import Json, emit_json, progress, results
+from intarsia.cli.output import Json, emit_json, progress, results
 
 if TYPE_CHECKING:
-    from sim.vector_files import Summary
+    from intarsia.sim.vector_files import Summary
 
 
 def vectors(
@@ -29,11 +29,11 @@ def vectors(
 
     Example: intarsia vectors shiftmax --out vectors
     """
-    from emu.machine import Machine
-    from hw.units import unit_names
-    from model.files import output_file, output_folder
-    from model.kinds import ARRAYS, MANIFEST, VERILOG
-    from sim.vectors import write_vectors
+    from intarsia.arch.machine import Machine
+    from intarsia.hw.units.registry import unit_names
+    from intarsia.model.files import output_file, output_folder
+    from intarsia.model.kinds import ARRAYS, MANIFEST, VERILOG
+    from intarsia.sim.vectors import write_vectors
 
     description = Machine.load(machine)
     names = unit_names([unit])

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from cli.output import Json, emit_json, progress, results
+from intarsia.cli.output import Json, emit_json, progress, results
 
 if TYPE_CHECKING:
-    from sim.verify import Result
+    from intarsia.sim.verify import Result
 
 WAVES = Path("waves")
 
@@ -60,15 +60,15 @@ def verify(
     """
     import os
 
-    from emu.machine import Machine
-    from hw.units import unit_names
-    from model.errors import InputError
-    from model.files import output_file, output_folder, replacing
-    from model.kinds import TESTS
-    from sim.foreign import foreign_design
-    from sim.icarus import icarus_version
-    from sim.junit import junit_text
-    from sim.verify import Setup, verify_units
+    from intarsia.arch.machine import Machine
+    from intarsia.hw.units.registry import unit_names
+    from intarsia.model.errors import InputError
+    from intarsia.model.files import output_file, output_folder, replacing
+    from intarsia.model.kinds import TESTS
+    from intarsia.sim.foreign import foreign_design
+    from intarsia.sim.icarus import icarus_version
+    from intarsia.sim.junit import junit_text
+    from intarsia.sim.verify import Setup, verify_units
 
     description = Machine.load(machine)
     names = unit_names(units or [])

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from cli.output import Json, emit_json, progress, results
+from intarsia.cli.output import Json, emit_json, progress, results
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from sim.synthesis import Area, Speed
+    from intarsia.synth.synthesis import Area, Speed
 
     Measured = tuple[Area, Speed | None]
 
@@ -50,13 +50,13 @@ def verilog(
 
     Example: intarsia verilog --unit accelerator --machine mobile --out rtl
     """
-    from emu.machine import Machine
-    from hw.accelerator import Accelerator
-    from hw.units import make_unit, unit_names
-    from hw.verilog import write_verilog
-    from model.errors import InputError
-    from model.files import output_file, output_folder
-    from model.kinds import VERILOG
+    from intarsia.arch.machine import Machine
+    from intarsia.hw.accelerator import Accelerator
+    from intarsia.hw.units.registry import make_unit, unit_names
+    from intarsia.model.errors import InputError
+    from intarsia.model.files import output_file, output_folder
+    from intarsia.model.kinds import VERILOG
+    from intarsia.synth.verilog import write_verilog
 
     description = Machine.load(machine)
     if prefix and not (prefix.isascii() and prefix.isidentifier()):
@@ -93,9 +93,8 @@ def verilog(
 def _measured(files: dict[str, Path], bar: "Progress") -> "dict[str, Measured]":
     import os
 
-    from sim.process import threads
-    from sim.runner import SimulatorError
-    from sim.synthesis import area, speed
+    from intarsia.synth.process import SimulatorError, threads
+    from intarsia.synth.synthesis import area, speed
 
     def measure(name: str) -> "Measured":
         text, top = files[name].read_text(), files[name].stem

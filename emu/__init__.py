@@ -1,6 +1,6 @@
 """The emulator: what a machine does with an integer network, to the bit and to the cycle.
 
-from emu import simulate
+from intarsia.emu import simulate
 simulate("tiny", machine="mobile").cycles
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from emu.simulation import simulate
+    from intarsia.emu.simulation import simulate
 
 __all__ = ["simulate"]
 
@@ -17,7 +17,7 @@ __all__ = ["simulate"]
 def __getattr__(name: str) -> Any:
     # On demand: the instruction set and the machine are useful without what simulating needs.
     if name == "simulate":
-        from emu.simulation import simulate
+        from intarsia.emu.simulation import simulate
 
         return simulate
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

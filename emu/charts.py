@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from emu.plots import kind_colours, used_colours
-from emu.roofline import Roofline
-from emu.svg import LETTER, WIDE, Sheet, Svg, colours, short
+from intarsia.emu.plots import kind_colours, used_colours
+from intarsia.emu.roofline import Roofline
+from intarsia.emu.svg import LETTER, WIDE, Sheet, Svg, colours, short
 
 
 def roofline_plot(roofline: Roofline, paint: Mapping[str, str] | None = None, sheet: Sheet = WIDE) -> str:

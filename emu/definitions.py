@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from emu.duration import bytes_per_cycle
-from emu.machine import Machine
+from intarsia.arch.duration import bytes_per_cycle
+from intarsia.arch.machine import Machine
 
 DEFINITIONS = {
     "mac_utilization": "MACs / (cycles * lanes * depth), a MAC with a 16-bit operand counted once",

@@ -28,9 +28,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from emu.isa import Argmax, Expand, Gelu, Layernorm, Load, Lookup, Matmul, Residual, Shiftmax, Store, Wait
-from emu.machine import Machine
-from emu.program import Program
+from intarsia.arch.isa import (
+    Argmax,
+    Expand,
+    Gelu,
+    Layernorm,
+    Load,
+    Lookup,
+    Matmul,
+    Residual,
+    Shiftmax,
+    Store,
+    Wait,
+)
+from intarsia.arch.machine import Machine
+from intarsia.arch.program import Program
 
 ADD8, ADD32, MULTIPLY8, MULTIPLY32 = 0.03, 0.1, 0.2, 3.1
 SRAM = ((8 * 2**10, 10.0), (32 * 2**10, 20.0), (2**20, 100.0))

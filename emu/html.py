@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from emu.svg import NARROW, WIDE, Sheet
+from intarsia.emu.svg import NARROW, WIDE, Sheet
 
 STYLE = """
 body { font: 14px/1.45 system-ui, sans-serif; color: #1d2733; background: #fff; margin: 24px auto;

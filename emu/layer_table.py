@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from model.files import replacing
+from intarsia.model.files import replacing
 
 COLUMNS = (
     "name", "op", "start", "end", "cycles", "macs", "utilization", "busy", "busy_utilization",

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from model.errors import InputError
-from model.integer.graph import IMAGE, LABELS, Graph, Node
+from intarsia.model.errors import InputError
+from intarsia.model.integer.graph import IMAGE, LABELS, Graph, Node
 
 TABLE7_UNIT = 1e11
 """Bytes that the paper's Table 7 prints as 1."""

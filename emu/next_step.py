@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any
 
-from emu.compile import Compiler
-from emu.isa import Load, Store, Unit
-from emu.machine import KEYS, Machine, Range
-from emu.program import Program
-from model.errors import InputError
-from model.integer.graph import Graph
+from intarsia.arch.isa import Load, Store, Unit
+from intarsia.arch.machine import KEYS, Machine, Range
+from intarsia.arch.program import Program
+from intarsia.emu.compile import Compiler
+from intarsia.model.errors import InputError
+from intarsia.model.integer.graph import Graph
 
 TRIED = ("scratchpad.banks", "stationary.kib")
 """The keys of the machine that decide what stays on chip, each tried alone."""

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from emu.access import Access, accesses
-from emu.isa import Instruction, Space, Unit, Wait
-from emu.program import Program
-from emu.timeline import Cycles, Timeline
+from intarsia.arch.access import Access, accesses
+from intarsia.arch.isa import Instruction, Space, Unit, Wait
+from intarsia.arch.program import Program
+from intarsia.arch.timeline import Cycles, Timeline
 
 LINE = 16
 """Bytes."""

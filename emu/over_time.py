@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emu.duration import ISSUE, bytes_per_cycle
-from emu.isa import Load, Store, Unit
-from emu.occupancy import Occupancy, occupancy_of
-from emu.program import Program
-from emu.timeline import Cycles, Timeline
+from intarsia.arch.duration import ISSUE, bytes_per_cycle
+from intarsia.arch.isa import Load, Store, Unit
+from intarsia.arch.program import Program
+from intarsia.arch.timeline import Cycles, Timeline
+from intarsia.emu.occupancy import Occupancy, occupancy_of
 
 BINS = 500
 """Of the report: fine enough for a plot, and few enough for JSON."""

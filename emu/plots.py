@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emu.svg import LETTER, WIDE, Sheet, Svg, colours, short, ticks
+from intarsia.emu.svg import LETTER, WIDE, Sheet, Svg, colours, short, ticks
 
 ROW = 34.0
 IDLE = "#eceff3"

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from emu.charts import bars, roofline_plot, stacks, utilization
-from emu.energy import SOURCE
-from emu.html import cards, page, plot, section, table
-from emu.next_step import sentence
-from emu.plots import Activity, Strip, detail, kind_colours, overview, strips
-from emu.roofline import Roofline
-from emu.svg import short
-from emu.timeline import Timeline
-from model.files import replacing
+from intarsia.arch.timeline import Timeline
+from intarsia.emu.charts import bars, roofline_plot, stacks, utilization
+from intarsia.emu.energy import SOURCE
+from intarsia.emu.html import cards, page, plot, section, table
+from intarsia.emu.next_step import sentence
+from intarsia.emu.plots import Activity, Strip, detail, kind_colours, overview, strips
+from intarsia.emu.roofline import Roofline
+from intarsia.emu.svg import short
+from intarsia.model.files import replacing
 
 NO_WORK = "#c9d0d8"
 """Idle time: of no unit, and paler than all causes."""

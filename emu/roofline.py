@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from emu.duration import bytes_per_cycle
-from emu.machine import Machine
+from intarsia.arch.duration import bytes_per_cycle
+from intarsia.arch.machine import Machine
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from emu.duration import cycles as duration
-from emu.isa import Matmul
-from emu.machine import Machine
-from emu.topology import Product, positive
-from model.errors import InputError
-from model.messages import one_line
-from model.text import read_text
+from intarsia.arch.duration import cycles as duration
+from intarsia.arch.isa import Matmul
+from intarsia.arch.machine import Machine
+from intarsia.emu.topology import Product, positive
+from intarsia.model.errors import InputError
+from intarsia.model.messages import one_line
+from intarsia.model.text import read_text
 
 MAX_BYTES = 1 << 20
 """Of a config."""

@@ -1,6 +1,6 @@
 """One call from a model and a machine to everything that the emulator can say without running it.
 
-from emu import simulate
+from intarsia.emu import simulate
 report = simulate("base", machine="mobile")
 report.cycles, report.to_dict()["units"]["array"]
 """
@@ -15,25 +15,25 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from emu.compile import Compiler
-from emu.compile.pattern import find_network
-from emu.compile.run import STRUCTURE
-from emu.definitions import DEFINITIONS, derived
-from emu.energy import energy, operations
-from emu.isa import Load, Matmul, Store, Unit
-from emu.machine import KEYS, Machine
-from emu.metric import compulsory_bytes, fused_bytes, macs
-from emu.next_step import next_steps
-from emu.over_time import OverTime
-from emu.program import Program, Region
-from emu.roofline import Roofline, roofline
-from emu.timing import Timeline, simulate_program
-from emu.traffic import traffic_by_class
-from model.errors import InputError
-from model.integer.artifact import load_artifact
-from model.integer.graph import IMAGE, Graph, Node, QuantizeOptions
-from model.quantize.outline import outline
-from model.segmenter.config import SIZES, SegmenterConfig
+from intarsia.arch.isa import Load, Matmul, Store, Unit
+from intarsia.arch.machine import KEYS, Machine
+from intarsia.arch.program import Program, Region
+from intarsia.arch.timing import Timeline, simulate_program
+from intarsia.emu.compile import Compiler
+from intarsia.emu.compile.pattern import find_network
+from intarsia.emu.compile.run import STRUCTURE
+from intarsia.emu.definitions import DEFINITIONS, derived
+from intarsia.emu.energy import energy, operations
+from intarsia.emu.metric import compulsory_bytes, fused_bytes, macs
+from intarsia.emu.next_step import next_steps
+from intarsia.emu.over_time import OverTime
+from intarsia.emu.roofline import Roofline, roofline
+from intarsia.emu.traffic import traffic_by_class
+from intarsia.model.errors import InputError
+from intarsia.model.integer.artifact import load_artifact
+from intarsia.model.integer.graph import IMAGE, Graph, Node, QuantizeOptions
+from intarsia.model.networks.segmenter.config import SIZES, SegmenterConfig
+from intarsia.model.quantize.outline import outline
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
 
-from model.colours import distinct, hexadecimal
+from intarsia.model.colours import distinct, hexadecimal
 
 FONT = 11
 LETTER = 6.3

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from model.errors import InputError
-from model.files import existing_file
+from intarsia.model.errors import InputError
+from intarsia.model.files import existing_file
 
 GEMM = ("m", "n", "k")
 CONVOLUTION = (

@@ -16,12 +16,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from emu.isa import Unit, Wait, operands
-from emu.over_time import OverTime
-from emu.program import Program
-from emu.timeline import Timeline
-from emu.waits import Pause, pauses_of
-from model.files import replacing
+from intarsia.arch.isa import Unit, Wait, operands
+from intarsia.arch.program import Program
+from intarsia.arch.timeline import Timeline
+from intarsia.emu.over_time import OverTime
+from intarsia.emu.waits import Pause, pauses_of
+from intarsia.model.files import replacing
 
 SEGMENTS = 7
 """Thread of the segments, below those of the units."""

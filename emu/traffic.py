@@ -27,12 +27,12 @@ from bisect import bisect_right
 from collections import Counter
 from dataclasses import dataclass
 
-from emu.access import accesses
-from emu.duration import ceil_div, tiles
-from emu.isa import Instruction, Layernorm, Layout, Load, Lookup, Matmul, Space, Store, Wait
-from emu.machine import ENTRY_BYTES, PARAMETER_BYTES, Machine
-from emu.program import Program, Segment
-from model.errors import InputError
+from intarsia.arch.access import accesses
+from intarsia.arch.duration import ceil_div, tiles
+from intarsia.arch.isa import Instruction, Layernorm, Layout, Load, Lookup, Matmul, Space, Store, Wait
+from intarsia.arch.machine import ENTRY_BYTES, PARAMETER_BYTES, Machine
+from intarsia.arch.program import Program, Segment
+from intarsia.model.errors import InputError
 
 LEVELS = ("dram", "scratchpad", "stationary", "accumulator", "constants", "registers")
 CLASSES = ("weights", "activations", "partial sums", "constants")

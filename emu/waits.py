@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from emu.duration import WAIT
-from emu.isa import Unit, Wait
-from emu.program import Program, Segment
-from emu.timeline import CAUSES, Timeline
+from intarsia.arch.duration import WAIT
+from intarsia.arch.isa import Unit, Wait
+from intarsia.arch.program import Program, Segment
+from intarsia.arch.timeline import CAUSES, Timeline
 
 
 @dataclass(frozen=True, slots=True)
 class Pause:
     """Cycles start..end of a unit without an instruction.
 
-    cause: one of `emu.timeline.CAUSES`, except "wait".  idle: whether the unit had no work, else it was in
+    cause: one of `arch.timeline.CAUSES`, except "wait".  idle: whether the unit had no work, else it was in
     mid-work.  instruction: number, in the whole run, of the instruction of unit `cause` that it waited
     for, -1 at a barrier and once finished.  next: number of its own next instruction.
     """

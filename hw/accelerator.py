@@ -8,14 +8,14 @@ from amaranth.hdl import Cat, Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
-from emu.isa import Unit
-from emu.machine import Machine
-from hw.axi import bus_width, connect_plain, full_bus, lite_bus, plain_members
-from hw.control import ADDRESS_BITS, Control
-from hw.engines import Engines, MakeScratchpad
-from hw.scratchpad import Scratchpad
-from hw.sequencer import Sequencer
-from hw.watchdog import PATIENCE, Watchdog
+from intarsia.arch.isa import Unit
+from intarsia.arch.machine import Machine
+from intarsia.hw.assembly import Engines, MakeScratchpad
+from intarsia.hw.interfaces.axi import bus_width, connect_plain, full_bus, lite_bus, plain_members
+from intarsia.hw.memory.scratchpad import Scratchpad
+from intarsia.hw.sequencer.control import ADDRESS_BITS, Control
+from intarsia.hw.sequencer.sequencer import Sequencer
+from intarsia.hw.sequencer.watchdog import PATIENCE, Watchdog
 
 DEPTH = 2048
 """Instructions per queue, where nobody says otherwise."""
@@ -23,7 +23,7 @@ SEGMENTS = 64
 
 
 class Accelerator(wiring.Component):
-    """Runs programs of `emu.program`, as docs/machine.md says, in the cycles that the emulator says.
+    """Runs programs of `arch.program`, as docs/machine.md says, in the cycles that the emulator says.
 
     Parameters
     ----------

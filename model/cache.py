@@ -18,8 +18,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from model.errors import InputError
-from model.unfinished import unfinished
+from intarsia.model.errors import InputError
+from intarsia.model.unfinished import unfinished
 
 VARIABLE = "INTARSIA_CACHE"
 ADVICE = f"set {VARIABLE} to a folder of your own"

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from model.data.dataset import Dataset
-from model.errors import InputError
-from model.metrics import Confusion
-from model.predict import Predictor
+from intarsia.model.data.dataset import Dataset
+from intarsia.model.errors import InputError
+from intarsia.model.metrics import Confusion
+from intarsia.model.predict import Predictor
 
 
 @dataclass

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-from model.errors import InputError
-from model.kinds import Kind, kind_of
-from model.unfinished import new_folders, unfinished
+from intarsia.model.errors import InputError
+from intarsia.model.kinds import Kind, kind_of
+from intarsia.model.unfinished import new_folders, unfinished
 
 
 @contextmanager

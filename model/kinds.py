@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from model.errors import InputError
+from intarsia.model.errors import InputError
 
 HEAD = 1 << 16
 """Bytes by which a file is known."""

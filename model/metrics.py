@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from model.data.images import IGNORE
-from model.errors import InputError
+from intarsia.model.data.images import IGNORE
+from intarsia.model.errors import InputError
 
 
 class Confusion:

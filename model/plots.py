@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from model.files import replacing
-from model.kinds import CHART
+from intarsia.model.files import replacing
+from intarsia.model.kinds import CHART
 
 
 def loss_curve(losses: Sequence[float], path: Path) -> None:

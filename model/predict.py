@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from model.data.images import normalize
-from model.data.windows import Placement, published, segment
-from model.errors import InputError
-from model.integer.artifact import SUFFIX, load_artifact
-from model.integer.executor import Executor
-from model.segmenter import Segmenter, SegmenterConfig
-from model.segmenter.checkpoint import load_checkpoint
+from intarsia.model.data.images import normalize
+from intarsia.model.data.windows import Placement, published, segment
+from intarsia.model.errors import InputError
+from intarsia.model.integer.artifact import SUFFIX, load_artifact
+from intarsia.model.integer.executor import Executor
+from intarsia.model.networks.segmenter import Segmenter, SegmenterConfig
+from intarsia.model.networks.segmenter.checkpoint import load_checkpoint
 
 ZOO = Path(__file__).parent / "zoo"
 DEFAULT_CHECKPOINT = ZOO / "scenes.safetensors"

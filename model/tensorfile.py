@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from model.errors import InputError
+from intarsia.model.errors import InputError
 
 MAX_HEADER = 2**20
 """Bytes of the header. An artifact of ViT-Large has 190 KB; the library itself would take 100 MB."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from model.errors import InputError
-from model.files import existing_file, refusing
+from intarsia.model.errors import InputError
+from intarsia.model.files import existing_file, refusing
 
 MAX_DEPTH = 100
 """Tables, lists or parts of a key inside each other."""

@@ -18,11 +18,11 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from model.data.images import IGNORE, normalize
-from model.errors import InputError
-from model.files import refusing, replacing
-from model.segmenter import Segmenter, SegmenterConfig
-from model.segmenter.checkpoint import read_pickle, save_checkpoint
+from intarsia.model.data.images import IGNORE, normalize
+from intarsia.model.errors import InputError
+from intarsia.model.files import refusing, replacing
+from intarsia.model.networks.segmenter import Segmenter, SegmenterConfig
+from intarsia.model.networks.segmenter.checkpoint import read_pickle, save_checkpoint
 
 STATE = {"about", "losses", "model", "optimizer"}
 """Entries of a training state."""

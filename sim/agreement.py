@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emu.compile import compile_graph, labels_of, memory_image
-from emu.execute import execute
-from emu.machine import Machine
-from emu.ports import check_program
-from emu.program import Program
-from model.integer.executor import Executor
-from model.integer.graph import IMAGE, LABELS, Graph
+from intarsia.arch.hazards import check_program
+from intarsia.arch.machine import Machine
+from intarsia.arch.program import Program
+from intarsia.emu.compile import compile_graph, labels_of, memory_image
+from intarsia.emu.execute import execute
+from intarsia.model.integer.executor import Executor
+from intarsia.model.integer.graph import IMAGE, LABELS, Graph
 
 
 def disagreements(graph: Graph, machine: Machine, image: NDArray[np.uint8]) -> list[str]:

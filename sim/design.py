@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from sim.runner import NOTHING, Included
+from intarsia.sim.runner import NOTHING, Included
 
 
 @dataclass(frozen=True)

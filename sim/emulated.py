@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from emu.compile import labels_of, memory_image
-from emu.execute import execute
-from emu.program import Program
-from model.integer.executor import Executor
-from model.integer.graph import GRID, IMAGE, LABELS, Graph
+from intarsia.arch.program import Program
+from intarsia.emu.compile import labels_of, memory_image
+from intarsia.emu.execute import execute
+from intarsia.model.integer.executor import Executor
+from intarsia.model.integer.graph import GRID, IMAGE, LABELS, Graph
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The scratchpad as one memory with many ports, which simulates fast; equal to `hw.scratchpad`."""
+"""The scratchpad as one memory with many ports, which simulates fast; equal to `hw.memory.scratchpad`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from amaranth.hdl import Cat, Const, Module, Signal, Value, unsigned
 from amaranth.lib.memory import Memory
 from amaranth.utils import ceil_log2
 
-from hw.lanes import LINE, folded, in_column, row_of, spread
-from hw.ports import LINE_BYTES, LINE_SHIFT, Shape
-from hw.scratchpad import Scratchpad, Written
+from intarsia.hw.interfaces.ports import LINE_BYTES, LINE_SHIFT, Shape
+from intarsia.hw.lib.lanes import LINE, folded, in_column, row_of, spread
+from intarsia.hw.memory.scratchpad import Scratchpad, Written
 
 
 class FlatScratchpad(Scratchpad):

@@ -11,15 +11,15 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from emu.machine import Machine
-from model.cache import cache_folder
-from model.errors import InputError
-from model.files import existing_file, replacing
-from sim.design import Design
-from sim.icarus import ICARUS, icarus_preprocessed
-from sim.ports import Port, machine_ports
-from sim.runner import CompileError, Included, compile_unit
-from sim.verilog_ports import module_ports, preprocessed, top_modules
+from intarsia.arch.machine import Machine
+from intarsia.model.cache import cache_folder
+from intarsia.model.errors import InputError
+from intarsia.model.files import existing_file, replacing
+from intarsia.sim.design import Design
+from intarsia.sim.icarus import ICARUS, icarus_preprocessed
+from intarsia.sim.ports import Port, machine_ports
+from intarsia.sim.runner import CompileError, Included, compile_unit
+from intarsia.sim.verilog_ports import module_ports, preprocessed, top_modules
 
 SUFFIXES = (".v", ".sv")
 FIRST_ERROR = re.compile(r"^.*(?:error|%Error).*$", re.M | re.I)

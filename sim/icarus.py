@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cocotb_tools.runner import get_runner
 
-from model.errors import InputError
+from intarsia.model.errors import InputError
 
 ICARUS = "icarus"
 ARGUMENTS = ("-Wno-timescale",)

@@ -11,15 +11,16 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from emu.machine import Machine
-from hw.units import make_unit
-from hw.verilog import verilog_text
-from sim.benches import BENCHES
-from sim.job import Job
-from sim.mutants import SELECT, Mutant, Mutants, Score
-from sim.plan import Plan
-from sim.runner import Simulator, SimulatorError, compile_unit, run_jobs
-from sim.yosys import yosys
+from intarsia.arch.machine import Machine
+from intarsia.hw.units.registry import make_unit
+from intarsia.sim.job import Job
+from intarsia.sim.plan import Plan
+from intarsia.sim.runner import Simulator, compile_unit, run_jobs
+from intarsia.sim.units import BENCHES
+from intarsia.synth.mutants import SELECT, Mutant, Mutants, Score
+from intarsia.synth.process import SimulatorError
+from intarsia.synth.verilog import verilog_text
+from intarsia.synth.yosys import yosys
 
 PATIENCE = 3000
 QUICK_VECTORS, VECTORS = 4000, 100_000

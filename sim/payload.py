@@ -9,7 +9,7 @@ import numpy as np
 from amaranth.hdl import Shape, ShapeLike
 from amaranth.lib import data
 
-from sim.transaction import Beats, Ints
+from intarsia.sim.transaction import Beats, Ints
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from hw.stream import Core
-from sim.job import Job, Phase, Play
-from sim.payload import Payload
-from sim.transaction import Bench, Transaction
+from intarsia.hw.interfaces.stream import Core
+from intarsia.sim.job import Job, Phase, Play
+from intarsia.sim.payload import Payload
+from intarsia.sim.transaction import Bench, Transaction
 
 DISTURBANCES: tuple[dict[str, Any], ...] = (
     {},

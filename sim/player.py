@@ -24,7 +24,7 @@ import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, Timer
 
-from sim.job import Job, Phase, Report, Wrong
+from intarsia.sim.job import Job, Phase, Report, Wrong
 
 JOBS = "INTARSIA_JOBS"
 REPORTS = "INTARSIA_REPORTS"

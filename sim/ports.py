@@ -7,10 +7,10 @@ from typing import Literal
 
 from amaranth.hdl import Fragment
 
-from emu.machine import Machine
-from hw.stream import Core
-from hw.units import UNITS
-from sim.payload import Payload
+from intarsia.arch.machine import Machine
+from intarsia.hw.interfaces.stream import Core
+from intarsia.hw.units.registry import UNITS
+from intarsia.sim.payload import Payload
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model.integer.constants import GELU_FORMS, MAX_BIAS
-from model.integer.graph import IMAGE, LABELS, Graph, Node, QuantizeOptions, Tensor
-from model.integer.operators import label_dtype
-from model.segmenter.config import SegmenterConfig
+from intarsia.model.integer.constants import GELU_FORMS, MAX_BIAS
+from intarsia.model.integer.graph import IMAGE, LABELS, Graph, Node, QuantizeOptions, Tensor
+from intarsia.model.integer.operators import label_dtype
+from intarsia.model.networks.segmenter.config import SegmenterConfig
 
 SPREAD = {8: 40.0, 16: 6000.0}
 """Standard deviation that activations of so many bits are scaled to."""

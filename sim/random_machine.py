@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from emu.machine import KEYS, Machine, Range
-from model.errors import InputError
+from intarsia.arch.machine import KEYS, Machine, Range
+from intarsia.model.errors import InputError
 
 SMALL: dict[str, int] = {
     "lanes": 16,

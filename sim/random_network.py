@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from model.data.scenes import generate
-from model.integer.constants import GELU_FORMS
-from model.integer.graph import Graph, QuantizeOptions
-from model.quantize.ptq import quantize
-from model.segmenter import Segmenter, SegmenterConfig
+from intarsia.model.data.scenes import generate
+from intarsia.model.integer.constants import GELU_FORMS
+from intarsia.model.integer.graph import Graph, QuantizeOptions
+from intarsia.model.networks.segmenter import Segmenter, SegmenterConfig
+from intarsia.model.quantize.ptq import quantize
 
 WIDTHS = (4, 16, 24, 33, 64)
 """Channels of a head."""

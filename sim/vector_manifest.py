@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from sim.payload import Field, Payload
-from sim.plan import Plan
-from sim.transaction import Bench
+from intarsia.sim.payload import Field, Payload
+from intarsia.sim.plan import Plan
+from intarsia.sim.transaction import Bench
 
 VERSION = 1
 CONVENTIONS = (

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from amaranth.hdl import Fragment
 
-from emu.machine import Machine
-from hw.units import UNITS
-from sim.benches import BENCHES
-from sim.vector_files import Summary, write_files
-from sim.vector_manifest import About
+from intarsia.arch.machine import Machine
+from intarsia.hw.units.registry import UNITS
+from intarsia.sim.units import BENCHES
+from intarsia.sim.vector_files import Summary, write_files
+from intarsia.sim.vector_manifest import About
 
-_ARITHMETIC = "model.integer.arithmetic"
+_ARITHMETIC = "intarsia.model.integer.arithmetic"
 _REQUANTIZE = (f"{_ARITHMETIC}.requantize(x + bias, b, c)", "Requantization and residual")
 EQUALS: dict[str, tuple[str, str]] = {
     "mac_array": (

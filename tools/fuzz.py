@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 
-from cli.output import console, progress, results
-from model.errors import InputError
+from intarsia.cli.output import console, progress, results
+from intarsia.model.errors import InputError
 from tools.fuzzing.kinds import KINDS
 from tools.fuzzing.pool import Found, Worker
 from tools.unfinished import read_results, write_results

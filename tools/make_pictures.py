@@ -5,8 +5,8 @@
 
 from pathlib import Path
 
-from model.data.images import write_png
-from model.data.scenes import SIZE, generate
+from intarsia.model.data.images import write_png
+from intarsia.model.data.scenes import SIZE, generate
 
 PICTURES = {"street": (12, SIZE), "crossing": (27, SIZE), "avenue": (33, (256, 448))}
 """Name to seed and (height, width); the last is larger than the model's window."""

@@ -14,13 +14,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from cli.output import progress, results
-from emu.machine import Machine
-from hw.units import unit_names
-from model.files import replacing
-from sim import mutation
-from sim.mutants import Score
-from sim.suite.score import score as score_tests
+from intarsia.arch.machine import Machine
+from intarsia.cli.output import progress, results
+from intarsia.hw.units.registry import unit_names
+from intarsia.model.files import replacing
+from intarsia.sim import mutation
+from intarsia.sim.suite.score import score as score_tests
+from intarsia.synth.mutants import Score
 from tests.hw.targets import TARGETS
 
 MUTANTS = 140

@@ -18,12 +18,13 @@ from pathlib import Path
 
 import pytest
 
-from cli.output import progress, results
-from sim.suite.forks import each
+import intarsia
+from intarsia.cli.output import progress, results
+from intarsia.sim.suite.forks import each
 
 ROOT = Path(__file__).parents[1]
 TESTS = ROOT / "tests" / "hw"
-HEAVY = ("amaranth.sim", "emu.execute", "emu.timing", "hypothesis", "numpy")
+HEAVY = ("amaranth.sim", "intarsia.emu.execute", "intarsia.arch.timing", "hypothesis", "numpy")
 """What tests import, for seconds, and no fault changes."""
 FAILED = 1
 """Pytest's exit code where a test has failed."""
@@ -65,8 +66,8 @@ def played(fault: Fault, write: int) -> int:
         fault.plant(Path(name))
         sys.dont_write_bytecode = True
         os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # they would have to be imported by pytest
-        sys.path.insert(0, name)
-        planted = Path(importlib.import_module("hw").__file__ or "")
+        intarsia.__path__.insert(0, name)
+        planted = Path(importlib.import_module("intarsia.hw").__file__ or "")
         assert planted.is_relative_to(name)
         return int(pytest.main(["-q", "-x", "-p", "no:cacheprovider", str(TESTS / fault.test)]))
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from amaranth.hdl import Fragment
 
-from emu.machine import Machine
-from hw.units import UNITS
-from model.files import replacing
-from sim.payload import Payload
-from sim.ports import stream_payloads
+from intarsia.arch.machine import Machine
+from intarsia.hw.units.registry import UNITS
+from intarsia.model.files import replacing
+from intarsia.sim.payload import Payload
+from intarsia.sim.ports import stream_payloads
 
 PAGE = Path("docs/verification.md")
 BEGIN, END = "<!-- ports: begin -->", "<!-- ports: end -->"

@@ -20,20 +20,20 @@ import numpy as np
 from amaranth.hdl import UnusedElaboratable
 from numpy.typing import NDArray
 
-from cli.output import console, progress, results
-from emu.compile import compile_graph
-from emu.machine import Machine
-from emu.ports import check_program, check_waits
-from emu.program import Program
-from hw.accelerator import Accelerator
-from hw.engines import Engines
-from model.errors import InputError
-from model.files import replacing
-from model.integer.graph import Graph
-from sim.emulated import emulate_network
-from sim.flat_scratchpad import FlatScratchpad
-from sim.random_machine import random_machine
-from sim.random_network import SIDES, random_network
+from intarsia.arch.hazards import check_program, check_waits
+from intarsia.arch.machine import Machine
+from intarsia.arch.program import Program
+from intarsia.cli.output import console, progress, results
+from intarsia.emu.compile import compile_graph
+from intarsia.hw.accelerator import Accelerator
+from intarsia.hw.assembly import Engines
+from intarsia.model.errors import InputError
+from intarsia.model.files import replacing
+from intarsia.model.integer.graph import Graph
+from intarsia.sim.emulated import emulate_network
+from intarsia.sim.flat_scratchpad import FlatScratchpad
+from intarsia.sim.random_machine import random_machine
+from intarsia.sim.random_network import SIDES, random_network
 
 MACHINES = 500
 FILE = Path("random-machines.json")

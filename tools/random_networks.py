@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import sys
 
-from emu.machine import PRESETS, Machine
-from model.errors import InputError
-from sim.random_machine import corners
-from sim.random_network import SIDES, random_network
-from sim.rtl.network import compare_network
-from sim.rtl.run import Comparison
+from intarsia.arch.machine import PRESETS, Machine
+from intarsia.model.errors import InputError
+from intarsia.sim.random_machine import corners
+from intarsia.sim.random_network import SIDES, random_network
+from intarsia.sim.rtl.network import compare_network
+from intarsia.sim.rtl.run import Comparison
 from tools.random_runs import main
 
 NETWORKS, CORNER_NETWORKS = 20, 5

@@ -12,10 +12,10 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 
-from emu.machine import Machine
-from sim.random_machine import corners
-from sim.random_program import least_banks, random_program
-from sim.rtl.run import Comparison, compare_program
+from intarsia.arch.machine import Machine
+from intarsia.arch.random_program import least_banks, random_program
+from intarsia.sim.random_machine import corners
+from intarsia.sim.rtl.run import Comparison, compare_program
 from tools.random_runs import main
 
 PROGRAMS, CORNER_PROGRAMS = 250, 25

@@ -6,12 +6,12 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from cli.output import console, progress, results
-from emu.machine import Machine
-from model.cache import digest
-from model.errors import InputError
-from sim.rtl.design import USUAL_DEPTH, accelerator_verilog
-from sim.rtl.run import Comparison
+from intarsia.arch.machine import Machine
+from intarsia.cli.output import console, progress, results
+from intarsia.model.cache import digest
+from intarsia.model.errors import InputError
+from intarsia.sim.rtl.design import USUAL_DEPTH, accelerator_verilog
+from intarsia.sim.rtl.run import Comparison
 from tools.unfinished import read_results, write_results
 
 Play = Callable[[Machine, int], tuple[Comparison, bool]]

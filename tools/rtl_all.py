@@ -11,15 +11,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from cli.output import console, progress, results
-from emu.compile import compile_graph
-from emu.machine import Machine
-from emu.program import Program
-from model.cache import digest
-from model.files import replacing
-from model.segmenter.config import PAPER_SIZES
-from sim.rtl.design import accelerator_verilog, program_depth
-from sim.rtl.network import compare_network, random_network
+from intarsia.arch.machine import Machine
+from intarsia.arch.program import Program
+from intarsia.cli.output import console, progress, results
+from intarsia.emu.compile import compile_graph
+from intarsia.model.cache import digest
+from intarsia.model.files import replacing
+from intarsia.model.networks.segmenter.config import PAPER_SIZES
+from intarsia.sim.rtl.design import accelerator_verilog, program_depth
+from intarsia.sim.rtl.network import compare_network, random_network
 
 RESULTS, PAGE = Path("rtl-all.json"), Path("docs/results.md")
 BEGIN, END = "<!-- rtl-all: begin -->", "<!-- rtl-all: end -->"

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from model.files import replacing
+from intarsia.model.files import replacing
 
 
 def read_results(path: Path) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from emu.machine import KEYS, Machine
-from model.errors import InputError
+from intarsia.arch.machine import KEYS, Machine
+from intarsia.model.errors import InputError
 
 RANGES = {key: (field, allowed) for key, field, allowed in KEYS if allowed is not None}
 SCRATCHPAD = ("scratchpad.banks", "scratchpad.bank_kib")

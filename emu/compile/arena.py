@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from model.errors import InputError
+from intarsia.model.errors import InputError
 
 ALIGNMENT = 16
 """Of matrices in the scratchpad, in bytes."""

@@ -7,7 +7,7 @@ another way.
 
 from __future__ import annotations
 
-from emu.compile.streamed import Streamed
+from intarsia.emu.compile.streamed import Streamed
 
 
 class Attention(Streamed):

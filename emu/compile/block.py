@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from emu.compile.context import Context, Matrix
-from emu.compile.emitter import Access, block, slot, word
-from emu.compile.layout import Layout, Packed, padded
-from emu.compile.pattern import Block
-from emu.compile.plan import Plan
-from emu.isa import Layernorm, Residual, Unit
-from model.integer.graph import Node
+from intarsia.arch.isa import Layernorm, Residual, Unit
+from intarsia.emu.compile.context import Context, Matrix
+from intarsia.emu.compile.emitter import Access, block, slot, word
+from intarsia.emu.compile.layout import Layout, Packed, padded
+from intarsia.emu.compile.pattern import Block
+from intarsia.emu.compile.plan import Plan
+from intarsia.model.integer.graph import Node
 
 PARAMETERS = ("norm1", "scores", "shiftmax", "mix", "residual1", "norm2", "gelu", "residual2")
 """Parameter words of a block, in this order."""

@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from emu.compile.arena import Arena, Sharing
-from emu.compile.emitter import Access, Emitter, block
-from emu.compile.layout import Packed, padded
-from emu.isa import Instruction, Layout, Load, Matmul, Space, Store, Unit
-from emu.machine import ENTRY_BYTES, PARAMETER_BYTES, Machine
-from emu.program import Probe
+from intarsia.arch.isa import Instruction, Layout, Load, Matmul, Space, Store, Unit
+from intarsia.arch.machine import ENTRY_BYTES, PARAMETER_BYTES, Machine
+from intarsia.arch.program import Probe
+from intarsia.emu.compile.arena import Arena, Sharing
+from intarsia.emu.compile.emitter import Access, Emitter, block
+from intarsia.emu.compile.layout import Packed, padded
 
 T = TypeVar("T")
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from emu.compile.context import Matrix
-from emu.compile.emitter import Access, block
-from emu.compile.global_part import GlobalPart
-from emu.compile.layout import padded
-from emu.isa import Load, Lookup, Residual, Space, Unit
-from emu.machine import TABLE_BYTES
-from model.integer.graph import IMAGE
+from intarsia.arch.isa import Load, Lookup, Residual, Space, Unit
+from intarsia.arch.machine import TABLE_BYTES
+from intarsia.emu.compile.context import Matrix
+from intarsia.emu.compile.emitter import Access, block
+from intarsia.emu.compile.global_part import GlobalPart
+from intarsia.emu.compile.layout import padded
+from intarsia.model.integer.graph import IMAGE
 
 
 class Embedding(GlobalPart):

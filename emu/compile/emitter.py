@@ -14,14 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from emu.isa import Instruction, Space, Unit, Wait
-from emu.machine import (
-    PARAMETER_BYTES,
-    PARAMETERS_BYTES,
-    TABLE_BYTES,
-    Machine,
-)
-from emu.program import Probe, Segment
+from intarsia.arch.isa import Instruction, Space, Unit, Wait
+from intarsia.arch.machine import PARAMETER_BYTES, PARAMETERS_BYTES, TABLE_BYTES, Machine
+from intarsia.arch.program import Probe, Segment
 
 GRANULE = {
     Space.SCRATCHPAD: 1024,

@@ -7,11 +7,11 @@ from dataclasses import replace
 from heapq import heappop, heappush
 from itertools import count
 
-from emu.compile.arena import Sharing
-from emu.compile.layout import padded
-from emu.compile.plan import QUERIES, Costs, Plan, Residence, Stream, group_sizes, modes
-from emu.machine import Machine
-from model.errors import InputError
+from intarsia.arch.machine import Machine
+from intarsia.emu.compile.arena import Sharing
+from intarsia.emu.compile.layout import padded
+from intarsia.emu.compile.plan import QUERIES, Costs, Plan, Residence, Stream, group_sizes, modes
+from intarsia.model.errors import InputError
 
 Attempt = Callable[[Plan, str], None]
 

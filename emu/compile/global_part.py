@@ -6,15 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from emu.compile.block import PARAMETERS
-from emu.compile.context import Context, Matrix, groups
-from emu.compile.emitter import Access, block, slot, word
-from emu.compile.layout import Packed
-from emu.compile.pattern import Network
-from emu.compile.plan import group_sizes
-from emu.isa import Layernorm, Load, Space, Unit
-from model.errors import InputError
-from model.integer.graph import Node
+from intarsia.arch.isa import Layernorm, Load, Space, Unit
+from intarsia.emu.compile.block import PARAMETERS
+from intarsia.emu.compile.context import Context, Matrix, groups
+from intarsia.emu.compile.emitter import Access, block, slot, word
+from intarsia.emu.compile.layout import Packed
+from intarsia.emu.compile.pattern import Network
+from intarsia.emu.compile.plan import group_sizes
+from intarsia.model.errors import InputError
+from intarsia.model.integer.graph import Node
 
 T = TypeVar("T")
 

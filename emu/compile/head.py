@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from emu.compile.context import Matrix, row_blocks
-from emu.compile.emitter import Access, block
-from emu.compile.global_part import GlobalPart
-from emu.compile.kernels import Kernels
-from emu.compile.layout import Packed, padded
-from emu.compile.pattern import Branch, Rows
-from emu.isa import Argmax, Expand, Layout, Matmul, Space, Store, Unit
-from model.integer.operators import label_dtype
+from intarsia.arch.isa import Argmax, Expand, Layout, Matmul, Space, Store, Unit
+from intarsia.emu.compile.context import Matrix, row_blocks
+from intarsia.emu.compile.emitter import Access, block
+from intarsia.emu.compile.global_part import GlobalPart
+from intarsia.emu.compile.kernels import Kernels
+from intarsia.emu.compile.layout import Packed, padded
+from intarsia.emu.compile.pattern import Branch, Rows
+from intarsia.model.integer.operators import label_dtype
 
 SCORE_ROWS = 128
 """Patches that are scored at once, at most, where not all of a row block fit."""

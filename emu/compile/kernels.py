@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from emu.compile.buffers import Buffers
-from emu.compile.context import Context
-from emu.compile.emitter import block
-from emu.compile.layout import padded
-from emu.isa import Load, Space, Store, Unit
+from intarsia.arch.isa import Load, Space, Store, Unit
+from intarsia.emu.compile.buffers import Buffers
+from intarsia.emu.compile.context import Context
+from intarsia.emu.compile.emitter import block
+from intarsia.emu.compile.layout import padded
 
 
 class Kernels:

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emu.machine import ENTRY_BYTES, PARAMETER_BYTES, Machine
-from emu.program import Region
-from model.integer.graph import IMAGE, Graph, Node
+from intarsia.arch.machine import ENTRY_BYTES, PARAMETER_BYTES, Machine
+from intarsia.arch.program import Region
+from intarsia.model.integer.graph import IMAGE, Graph, Node
 
 Bytes = NDArray[np.uint8]
 

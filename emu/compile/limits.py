@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from emu.compile.advice import Need
-from emu.compile.layout import Packed, padded
-from emu.compile.pattern import Network
-from model.errors import InputError
-from model.integer.graph import IMAGE, Graph, Node
+from intarsia.emu.compile.advice import Need
+from intarsia.emu.compile.layout import Packed, padded
+from intarsia.emu.compile.pattern import Network
+from intarsia.model.errors import InputError
+from intarsia.model.integer.graph import IMAGE, Graph, Node
 
 FIELD = 65535
 """Largest number in 16 bits of an instruction: rows, columns, strides of LOAD in bytes."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from emu.compile.block import PARAMETERS, BlockPart
-from emu.compile.context import Matrix, groups
-from emu.compile.emitter import block
-from emu.isa import Gelu, Unit
+from intarsia.arch.isa import Gelu, Unit
+from intarsia.emu.compile.block import PARAMETERS, BlockPart
+from intarsia.emu.compile.context import Matrix, groups
+from intarsia.emu.compile.emitter import block
 
 
 class Mlp(BlockPart):

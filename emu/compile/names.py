@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 Listed = tuple[tuple[str, tuple[str, ...]], ...]
-"""As in `emu.program.Segment.names`."""
+"""As in `arch.program.Segment.names`."""
 
 
 def labels_of_parts(names: Mapping[str, Sequence[str]]) -> tuple[dict[str, str], Listed]:

@@ -7,22 +7,22 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from emu.compile.advice import Need, largest, refusal
-from emu.compile.arena import Arena
-from emu.compile.context import Context, Matrix
-from emu.compile.embedding import Embedding
-from emu.compile.emitter import Emitter, segment
-from emu.compile.global_part import Addresses, own_parameters
-from emu.compile.head import Head
-from emu.compile.layout import Layout, Packed
-from emu.compile.limits import check_limits, padding_bytes, row_needs, weight_needs
-from emu.compile.pattern import find_network
-from emu.compile.plan import Plan
-from emu.compile.run import Planner, Run, place_runs
-from emu.machine import Machine
-from emu.program import Program, Region, Segment
-from model.errors import InputError
-from model.integer.graph import IMAGE, LABELS, Graph
+from intarsia.arch.machine import Machine
+from intarsia.arch.program import Program, Region, Segment
+from intarsia.emu.compile.advice import Need, largest, refusal
+from intarsia.emu.compile.arena import Arena
+from intarsia.emu.compile.context import Context, Matrix
+from intarsia.emu.compile.embedding import Embedding
+from intarsia.emu.compile.emitter import Emitter, segment
+from intarsia.emu.compile.global_part import Addresses, own_parameters
+from intarsia.emu.compile.head import Head
+from intarsia.emu.compile.layout import Layout, Packed
+from intarsia.emu.compile.limits import check_limits, padding_bytes, row_needs, weight_needs
+from intarsia.emu.compile.pattern import find_network
+from intarsia.emu.compile.plan import Plan
+from intarsia.emu.compile.run import Planner, Run, place_runs
+from intarsia.model.errors import InputError
+from intarsia.model.integer.graph import IMAGE, LABELS, Graph
 
 DRAM_BYTES = 1 << 32
 

@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from model.errors import InputError
-from model.integer.graph import IMAGE, LABELS, Graph, Node, Tensor
+from intarsia.model.errors import InputError
+from intarsia.model.integer.graph import IMAGE, LABELS, Graph, Node, Tensor
 
 ATTENTION = (
     ("proj", "linear"),

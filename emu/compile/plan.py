@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from emu.compile.arena import Sharing
-from emu.compile.context import row_blocks
-from emu.duration import ISSUE, bytes_per_cycle, cycles
-from emu.isa import Layernorm, Layout, Matmul, Residual, Shiftmax
-from emu.machine import Machine
-from model.errors import InputError
+from intarsia.arch.duration import ISSUE, bytes_per_cycle, cycles
+from intarsia.arch.isa import Layernorm, Layout, Matmul, Residual, Shiftmax
+from intarsia.arch.machine import Machine
+from intarsia.emu.compile.arena import Sharing
+from intarsia.emu.compile.context import row_blocks
+from intarsia.model.errors import InputError
 
 QUERIES = (128, 64, 32, 16, 8)
 """Rows of a query block that are tried: more rows hide the array's start, fewer need less memory."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from emu.compile.block import PARAMETERS, BlockPart
-from emu.compile.context import row_blocks
-from emu.compile.emitter import block
-from emu.compile.layout import Packed, padded
-from emu.isa import Layout as Order
-from emu.isa import Matmul, Shiftmax, Store, Unit
+from intarsia.arch.isa import Layout as Order
+from intarsia.arch.isa import Matmul, Shiftmax, Store, Unit
+from intarsia.emu.compile.block import PARAMETERS, BlockPart
+from intarsia.emu.compile.context import row_blocks
+from intarsia.emu.compile.emitter import block
+from intarsia.emu.compile.layout import Packed, padded
 
 
 @dataclass(frozen=True)

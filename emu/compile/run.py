@@ -8,19 +8,19 @@ from functools import partial
 from itertools import groupby
 from typing import NamedTuple
 
-from emu.compile.arena import Arena, Sharing
-from emu.compile.block import Constants
-from emu.compile.context import Context, Matrix
-from emu.compile.frugal import PHASES, choose_frugal, frugal_modes, least
-from emu.compile.layout import Layout, padded
-from emu.compile.names import Listed, labels_of_parts
-from emu.compile.pattern import Block
-from emu.compile.plan import Costs, Plan, Residence, choose
-from emu.compile.stack import Stack
-from emu.compile.streamed import PARTS_KEPT
-from emu.machine import Machine
-from model.errors import InputError
-from model.integer.graph import Graph, Node
+from intarsia.arch.machine import Machine
+from intarsia.emu.compile.arena import Arena, Sharing
+from intarsia.emu.compile.block import Constants
+from intarsia.emu.compile.context import Context, Matrix
+from intarsia.emu.compile.frugal import PHASES, choose_frugal, frugal_modes, least
+from intarsia.emu.compile.layout import Layout, padded
+from intarsia.emu.compile.names import Listed, labels_of_parts
+from intarsia.emu.compile.pattern import Block
+from intarsia.emu.compile.plan import Costs, Plan, Residence, choose
+from intarsia.emu.compile.stack import Stack
+from intarsia.emu.compile.streamed import PARTS_KEPT
+from intarsia.model.errors import InputError
+from intarsia.model.integer.graph import Graph, Node
 
 STRUCTURE = ("out_bits", "heads", "form")
 """Attributes that decide more than the content of a parameter word."""

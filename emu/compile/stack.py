@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from emu.compile.attention import Attention
-from emu.compile.mlp import Mlp
+from intarsia.emu.compile.attention import Attention
+from intarsia.emu.compile.mlp import Mlp
 
 
 class Stack(Attention, Mlp):

@@ -7,11 +7,11 @@ a product leaves the accumulators only when it is complete. What the chip holds 
 
 from __future__ import annotations
 
-from emu.compile.buffers import Buffers
-from emu.compile.emitter import block
-from emu.compile.layout import padded
-from emu.compile.products import Products, Projected
-from emu.isa import Load, Space, Store, Unit
+from intarsia.arch.isa import Load, Space, Store, Unit
+from intarsia.emu.compile.buffers import Buffers
+from intarsia.emu.compile.emitter import block
+from intarsia.emu.compile.layout import padded
+from intarsia.emu.compile.products import Products, Projected
 
 PARTS = ("q", "k", "v")
 PARTS_KEPT = 2 * len(PARTS)

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emu.execute.memory import Memories
-from emu.isa import Layout, Matmul, Space
-from emu.legal import FIELD, InstructionError
-from model.integer import arithmetic, kernels
-from model.integer.constants import MAX_SHIFT
+from intarsia.arch.isa import Layout, Matmul, Space
+from intarsia.arch.legal import FIELD, InstructionError
+from intarsia.emu.execute.memory import Memories
+from intarsia.model.integer import arithmetic, kernels
+from intarsia.model.integer.constants import MAX_SHIFT
 
 SCALAR = np.dtype([("b", "<i4"), ("c", "u1")])
 ENTRY = np.dtype([("bias", "<i4"), ("b", "<i4"), ("c", "u1"), ("zeros", "u1", 3)])

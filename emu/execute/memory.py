@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emu.isa import Space, Unit
-from emu.legal import ADDRESS, NAMES, InstructionError
-from emu.machine import PARAMETERS_BYTES, TABLE_BYTES, Machine
-from model.errors import InputError
+from intarsia.arch.isa import Space, Unit
+from intarsia.arch.legal import ADDRESS, NAMES, InstructionError
+from intarsia.arch.machine import PARAMETERS_BYTES, TABLE_BYTES, Machine
+from intarsia.model.errors import InputError
 
 BLOCK = 0x10001
 """Bytes after which what was never written repeats: no power of two, so that no two banks are alike."""

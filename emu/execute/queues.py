@@ -9,10 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emu.execute import rows
-from emu.execute.matrix import matmul
-from emu.execute.memory import MachineError, Memories
-from emu.isa import (
+from intarsia.arch.isa import (
     UNIT,
     Argmax,
     Expand,
@@ -29,7 +26,7 @@ from emu.isa import (
     Unit,
     Wait,
 )
-from emu.legal import (
+from intarsia.arch.legal import (
     FIELD,
     UNKNOWN,
     WATCHDOG,
@@ -37,8 +34,11 @@ from emu.legal import (
     check_instruction,
     check_overlaps,
 )
-from emu.program import Probe, Program, Segment
-from model.errors import InputError
+from intarsia.arch.program import Probe, Program, Segment
+from intarsia.emu.execute import rows
+from intarsia.emu.execute.matrix import matmul
+from intarsia.emu.execute.memory import MachineError, Memories
+from intarsia.model.errors import InputError
 
 OnProbe = Callable[[str, int | None, int, int, NDArray[Any]], None]
 """Called with tensor, head, row, column and a copy of the values [rows, columns]."""

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from emu.execute.memory import Memories
-from emu.isa import Argmax, Expand, Gelu, Layernorm, Lookup, Residual, Shiftmax, Space
-from emu.legal import check
-from model.integer import kernels
-from model.integer.constants import GELU_FORMS, MAX_BIAS, MAX_I0, MAX_SHIFT
-from model.integer.fast import gelu_table
-from model.integer.graph import Node
+from intarsia.arch.isa import Argmax, Expand, Gelu, Layernorm, Lookup, Residual, Shiftmax, Space
+from intarsia.arch.legal import check
+from intarsia.emu.execute.memory import Memories
+from intarsia.model.integer import kernels
+from intarsia.model.integer.constants import GELU_FORMS, MAX_BIAS, MAX_I0, MAX_SHIFT
+from intarsia.model.integer.fast import gelu_table
+from intarsia.model.integer.graph import Node
 
 SHIFTMAX = np.dtype([("i0", "<u4"), ("n", "u1"), ("reciprocal_bits", "u1")])
 LAYERNORM = np.dtype([("unused", "<i4"), ("c", "u1")])

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from model.data.pairs import Pair, existing_folder, found, label_mapping, with_suffix
-from model.errors import InputError
+from intarsia.model.data.pairs import Pair, existing_folder, found, label_mapping, with_suffix
+from intarsia.model.errors import InputError
 
 FOLDER = "ADEChallengeData2016"
 SPLITS = {"train": "training", "val": "validation"}
 
-_ROWS = json.loads(files("model.data").joinpath("ade20k.json").read_text(encoding="utf-8"))
+_ROWS = json.loads(files("intarsia.model.data").joinpath("ade20k.json").read_text(encoding="utf-8"))
 CLASSES: tuple[str, ...] = tuple(name for name, _ in _ROWS)
 PALETTE: NDArray[np.uint8] = np.array([colour for _, colour in _ROWS], dtype=np.uint8)
 """[150, 3]: the colours that mmsegmentation and Segmenter draw with."""

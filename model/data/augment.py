@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from model.data.images import IGNORE
-from model.data.windows import Size, covering
+from intarsia.model.data.images import IGNORE
+from intarsia.model.data.windows import Size, covering
 
 RATIOS = (0.5, 2.0)
 """Least and most of the random scale."""

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from model.data import ade20k, scenes
-from model.data.dataset import TRAINING_SEEDS
-from model.data.images import has_colour, read_image
-from model.data.windows import Size, resized, scaled_size
-from model.errors import InputError
-from model.files import refusing
-from model.segmenter.config import SegmenterConfig
+from intarsia.model.data import ade20k, scenes
+from intarsia.model.data.dataset import TRAINING_SEEDS
+from intarsia.model.data.images import has_colour, read_image
+from intarsia.model.data.windows import Size, resized, scaled_size
+from intarsia.model.errors import InputError
+from intarsia.model.files import refusing
+from intarsia.model.networks.segmenter.config import SegmenterConfig
 
 PICTURES = (".png", ".jpg", ".jpeg")
 DEFAULT_COUNT = 100

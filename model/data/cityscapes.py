@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from model.data.pairs import Pair, existing_folder, found, label_mapping, with_suffix
-from model.errors import InputError
+from intarsia.model.data.pairs import Pair, existing_folder, found, label_mapping, with_suffix
+from intarsia.model.errors import InputError
 
 SPLITS = ("train", "val")
 

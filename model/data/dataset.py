@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from model.data import ade20k, cityscapes, scenes
-from model.data.augment import training_window
-from model.data.pairs import Example, Pair
-from model.data.windows import Size, published
-from model.errors import InputError
-from model.files import refusing
-from model.segmenter.config import DATASETS
+from intarsia.model.data import ade20k, cityscapes, scenes
+from intarsia.model.data.augment import training_window
+from intarsia.model.data.pairs import Example, Pair
+from intarsia.model.data.windows import Size, published
+from intarsia.model.errors import InputError
+from intarsia.model.files import refusing
+from intarsia.model.networks.segmenter.config import DATASETS
 
 __all__ = ["SPLITS", "TRAINING_SEEDS", "Dataset", "Example", "Pictures", "Scenes", "open_dataset"]
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
-from model.errors import InputError
-from model.files import existing_file, replacing
-from model.segmenter.config import NORMALIZATIONS
+from intarsia.model.errors import InputError
+from intarsia.model.files import existing_file, replacing
+from intarsia.model.networks.segmenter.config import NORMALIZATIONS
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM")
 """Raster formats only: some other decoders of Pillow start programs (EPS runs Ghostscript)."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from model.colours import distinct
-from model.data import ade20k, cityscapes, scenes
-from model.data.dataset import SCENES_PALETTE
-from model.segmenter.config import SegmenterConfig
+from intarsia.model.colours import distinct
+from intarsia.model.data import ade20k, cityscapes, scenes
+from intarsia.model.data.dataset import SCENES_PALETTE
+from intarsia.model.networks.segmenter.config import SegmenterConfig
 
 _KNOWN = {
     "scenes": (scenes.CLASSES, SCENES_PALETTE),

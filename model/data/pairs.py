@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from model.data.images import IGNORE, read_image, read_map
-from model.errors import InputError
-from model.files import refusing
+from intarsia.model.data.images import IGNORE, read_image, read_map
+from intarsia.model.errors import InputError
+from intarsia.model.files import refusing
 
 
 @dataclass(frozen=True)

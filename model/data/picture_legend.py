@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from model.colours import hexadecimal
-from model.data.images import overlay, write_mask, write_png
+from intarsia.model.colours import hexadecimal
+from intarsia.model.data.images import overlay, write_mask, write_png
 
 TEXT, EDGE, PAPER = (29, 39, 51), (120, 128, 136), (255, 255, 255)
 LETTERS = 32

@@ -16,10 +16,10 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image
 
-from model.data.images import MAX_PIXELS
-from model.errors import InputError
-from model.integer.operators import MAX_CLASSES, label_dtype
-from model.segmenter.config import DATASETS
+from intarsia.model.data.images import MAX_PIXELS
+from intarsia.model.errors import InputError
+from intarsia.model.integer.operators import MAX_CLASSES, label_dtype
+from intarsia.model.networks.segmenter.config import DATASETS
 
 Size = tuple[int, int]
 """Height and width in pixels."""

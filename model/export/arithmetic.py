@@ -14,8 +14,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from model.export.writer import Value, Writer
-from model.integer.arithmetic import I31
+from intarsia.model.export.writer import Value, Writer
+from intarsia.model.integer.arithmetic import I31
 
 OFFSET = np.uint8(128)
 """What an int8 is stored above: `unsigned`."""

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from onnx import ModelProto, ValueInfoProto, checker, helper
 
-from model.errors import InputError
-from model.export.operators import EMITTERS
-from model.export.writer import Writer
-from model.files import replacing
-from model.integer.graph import IMAGE, LABELS, Graph, Node, Tensor
+from intarsia.model.errors import InputError
+from intarsia.model.export.operators import EMITTERS
+from intarsia.model.export.writer import Writer
+from intarsia.model.files import replacing
+from intarsia.model.integer.graph import IMAGE, LABELS, Graph, Node, Tensor
 
 OPSET = 18
 """The first with the bitwise operators; nothing newer is used."""

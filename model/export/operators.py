@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model.export import arithmetic
-from model.export.writer import Writer
-from model.integer.arithmetic import I31, shift_exp
-from model.integer.fast import gelu_table
-from model.integer.graph import Node, Tensor
-from model.integer.operators import label_dtype
+from intarsia.model.export import arithmetic
+from intarsia.model.export.writer import Writer
+from intarsia.model.integer.arithmetic import I31, shift_exp
+from intarsia.model.integer.fast import gelu_table
+from intarsia.model.integer.graph import Node, Tensor
+from intarsia.model.integer.operators import label_dtype
 
 Constants = Mapping[str, NDArray[Any]]
 Emitter = Callable[[Writer, Node, Sequence[Tensor], Constants], str]

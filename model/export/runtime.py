@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from model.integer.graph import IMAGE, LABELS
+from intarsia.model.integer.graph import IMAGE, LABELS
 
 
 def run_onnx(path: Path, image: NDArray[np.uint8]) -> NDArray[np.unsignedinteger[Any]]:

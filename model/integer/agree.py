@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from model.errors import InputError
-from model.integer.graph import LABELS, Graph, Node
+from intarsia.model.errors import InputError
+from intarsia.model.integer.graph import LABELS, Graph, Node
 
 
 def check_agreement(graph: Graph) -> None:

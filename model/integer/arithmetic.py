@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from model.integer.constants import (
+from intarsia.model.integer.constants import (
     GELU_FORMS,
     MAX_BIAS,
     MAX_I0,

@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from model.errors import InputError
-from model.files import existing_file, refusing, replacing
-from model.integer.check import check_graph, check_sizes, check_used
-from model.integer.graph import Graph
-from model.integer.schema import check_header, read_json
-from model.kinds import ARTIFACT
-from model.messages import one_line
-from model.tensorfile import check_header as check_length
+from intarsia.model.errors import InputError
+from intarsia.model.files import existing_file, refusing, replacing
+from intarsia.model.integer.check import check_graph, check_sizes, check_used
+from intarsia.model.integer.graph import Graph
+from intarsia.model.integer.schema import check_header, read_json
+from intarsia.model.kinds import ARTIFACT
+from intarsia.model.messages import one_line
+from intarsia.model.tensorfile import check_header as check_length
 
 VERSION = 1
 """Version of the format: raised when a reader of the last one could misread a file."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model.errors import InputError
+from intarsia.model.errors import InputError
 
 I31 = 2**31 - 1
 INT8 = 128

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model.errors import InputError
-from model.integer import bounds
-from model.integer.agree import check_agreement
-from model.integer.graph import IMAGE, LABELS, Graph, Node, Tensor
-from model.integer.operators import label_dtype
-from model.integer.rules import RULES, Constant, Rule, allows, in_words
-from model.messages import shortened
+from intarsia.model.errors import InputError
+from intarsia.model.integer import bounds
+from intarsia.model.integer.agree import check_agreement
+from intarsia.model.integer.graph import IMAGE, LABELS, Graph, Node, Tensor
+from intarsia.model.integer.operators import label_dtype
+from intarsia.model.integer.rules import RULES, Constant, Rule, allows, in_words
+from intarsia.model.messages import shortened
 
 MAX_ELEMENTS = 2**29
 """Of one tensor of an artifact. The largest of ViT-Large at 1024x1024, its scores, has 2^28."""

@@ -8,11 +8,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from model.errors import InputError
-from model.integer import fast
-from model.integer.fusion import Attention, attentions
-from model.integer.graph import GRID, IMAGE, LABELS, MASKS, Graph, Node
-from model.integer.operators import REFERENCE, Array
+from intarsia.model.errors import InputError
+from intarsia.model.integer import fast
+from intarsia.model.integer.fusion import Attention, attentions
+from intarsia.model.integer.graph import GRID, IMAGE, LABELS, MASKS, Graph, Node
+from intarsia.model.integer.operators import REFERENCE, Array
 
 Step = tuple[tuple[str, ...], Callable[[list[Array]], tuple[Array, ...]], tuple[str, ...]]
 """Names of the inputs, the function, names of the outputs."""

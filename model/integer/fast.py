@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model.integer import arithmetic, kernels
-from model.integer.graph import Node
-from model.integer.operators import REFERENCE, Array
+from intarsia.model.integer import arithmetic, kernels
+from intarsia.model.integer.graph import Node
+from intarsia.model.integer.operators import REFERENCE, Array
 
 Prepared = Callable[[Sequence[Array]], Array]
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from model.integer.graph import Node
+from intarsia.model.integer.graph import Node
 
 
 @dataclass(frozen=True)

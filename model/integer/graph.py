@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model.errors import InputError
-from model.integer.constants import GELU_FORMS
-from model.segmenter.config import SegmenterConfig
+from intarsia.model.errors import InputError
+from intarsia.model.integer.constants import GELU_FORMS
+from intarsia.model.networks.segmenter.config import SegmenterConfig
 
 IMAGE, MASKS, GRID, LABELS = "image", "decoder.mask_norm", "grid", "labels"
 """Names of the tensors that every graph has: picture, class scores [N, K], their argmax, output."""

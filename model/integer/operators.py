@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model.errors import InputError
-from model.integer import arithmetic
-from model.integer.graph import Node
+from intarsia.model.errors import InputError
+from intarsia.model.integer import arithmetic
+from intarsia.model.integer.graph import Node
 
 Array = NDArray[Any]
 Operator = Callable[[Node, Sequence[Array], Mapping[str, Array]], Array]

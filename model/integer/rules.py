@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from model.errors import InputError
-from model.integer.constants import GELU_FORMS, MAX_BIAS, MAX_I0, MAX_SHIFT
-from model.integer.graph import Node
-from model.integer.operators import label_dtype
+from intarsia.model.errors import InputError
+from intarsia.model.integer.constants import GELU_FORMS, MAX_BIAS, MAX_I0, MAX_SHIFT
+from intarsia.model.integer.graph import Node
+from intarsia.model.integer.operators import label_dtype
 
 Shape = tuple[int, ...]
 Shapes = Mapping[str, Shape]

@@ -17,9 +17,9 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from model.errors import InputError
-from model.integer.graph import Graph
-from model.messages import one_line, shortened
+from intarsia.model.errors import InputError
+from intarsia.model.integer.graph import Graph
+from intarsia.model.messages import one_line, shortened
 
 MAX_DEPTH = 16
 """Lists and objects inside each other; a header needs 6."""

@@ -7,12 +7,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from model.integer.graph import GRID, IMAGE, LABELS, Graph, Node, QuantizeOptions, Tensor
-from model.integer.operators import label_dtype
-from model.quantize import lower
-from model.quantize.lower import Lowered
-from model.quantize.network import segment
-from model.segmenter.config import SegmenterConfig
+from intarsia.model.integer.graph import GRID, IMAGE, LABELS, Graph, Node, QuantizeOptions, Tensor
+from intarsia.model.integer.operators import label_dtype
+from intarsia.model.networks.segmenter.config import SegmenterConfig
+from intarsia.model.quantize import lower
+from intarsia.model.quantize.lower import Lowered
+from intarsia.model.quantize.network import segment
 
 
 class Arrays(Protocol):

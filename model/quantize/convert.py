@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from numpy.typing import NDArray
 
-from model.integer.graph import Graph, QuantizeOptions
-from model.quantize.build import Builder
-from model.quantize.observer import Ranges
-from model.quantize.parameters import Parameters
-from model.segmenter.config import SegmenterConfig
+from intarsia.model.integer.graph import Graph, QuantizeOptions
+from intarsia.model.networks.segmenter.config import SegmenterConfig
+from intarsia.model.quantize.build import Builder
+from intarsia.model.quantize.observer import Ranges
+from intarsia.model.quantize.parameters import Parameters
 
 
 def convert(

@@ -15,15 +15,15 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from model.data.images import normalize
-from model.integer.graph import Graph, QuantizeOptions
-from model.quantize.convert import convert
-from model.quantize.network import segment
-from model.quantize.observer import Ranges
-from model.quantize.parameters import Parameters
-from model.quantize.simulate import SIMULATE
-from model.segmenter import Segmenter
-from model.segmenter.blocks import LAYER_NORM_EPS
+from intarsia.model.data.images import normalize
+from intarsia.model.integer.graph import Graph, QuantizeOptions
+from intarsia.model.networks.segmenter import Segmenter
+from intarsia.model.networks.segmenter.blocks import LAYER_NORM_EPS
+from intarsia.model.quantize.convert import convert
+from intarsia.model.quantize.network import segment
+from intarsia.model.quantize.observer import Ranges
+from intarsia.model.quantize.parameters import Parameters
+from intarsia.model.quantize.simulate import SIMULATE
 
 
 @dataclass

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from model.errors import InputError
-from model.integer import bounds
-from model.integer.arithmetic import dyadic, gelu_i0, layernorm_constants, softmax_i0
-from model.integer.graph import QuantizeOptions
-from model.segmenter.config import NORMALIZATIONS
+from intarsia.model.errors import InputError
+from intarsia.model.integer import bounds
+from intarsia.model.integer.arithmetic import dyadic, gelu_i0, layernorm_constants, softmax_i0
+from intarsia.model.integer.graph import QuantizeOptions
+from intarsia.model.networks.segmenter.config import NORMALIZATIONS
 
 Array = NDArray[Any]
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Protocol, TypeVar
 
-from model.integer.graph import MASKS
-from model.segmenter.config import SegmenterConfig
+from intarsia.model.integer.graph import MASKS
+from intarsia.model.networks.segmenter.config import SegmenterConfig
 
 V = TypeVar("V")
 

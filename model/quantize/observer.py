@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from model.errors import InputError
-from model.quantize.lower import scale_of
+from intarsia.model.errors import InputError
+from intarsia.model.quantize.lower import scale_of
 
 
 class Observer(nn.Module):

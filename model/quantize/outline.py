@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model.errors import InputError
-from model.integer.check import check_graph
-from model.integer.graph import Graph, QuantizeOptions
-from model.integer.rules import MAX_SIDE
-from model.quantize import lower
-from model.quantize.build import Builder
-from model.quantize.lower import Lowered
-from model.segmenter.config import SegmenterConfig
+from intarsia.model.errors import InputError
+from intarsia.model.integer.check import check_graph
+from intarsia.model.integer.graph import Graph, QuantizeOptions
+from intarsia.model.integer.rules import MAX_SIDE
+from intarsia.model.networks.segmenter.config import SegmenterConfig
+from intarsia.model.quantize import lower
+from intarsia.model.quantize.build import Builder
+from intarsia.model.quantize.lower import Lowered
 
 
 def outline(config: SegmenterConfig, options: QuantizeOptions | None = None) -> Graph:

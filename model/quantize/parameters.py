@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from model.segmenter import Segmenter
+from intarsia.model.networks.segmenter import Segmenter
 
 
 class Parameters:

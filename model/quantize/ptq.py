@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from model.errors import InputError
-from model.integer.graph import Graph, QuantizeOptions
-from model.quantize.fake import FakeQuantSegmenter
-from model.segmenter import Segmenter
+from intarsia.model.errors import InputError
+from intarsia.model.integer.graph import Graph, QuantizeOptions
+from intarsia.model.networks.segmenter import Segmenter
+from intarsia.model.quantize.fake import FakeQuantSegmenter
 
 MOMENTUM = 0.05
 """a of the moving averages in PTQ (numerics section 1)."""

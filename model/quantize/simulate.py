@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from model.integer.constants import GELU_FORMS
-from model.integer.graph import Node
+from intarsia.model.integer.constants import GELU_FORMS
+from intarsia.model.integer.graph import Node
 
 I31 = 2.0**31 - 1
 Simulated = Callable[[Node, Sequence[Tensor], Mapping[str, Tensor]], Tensor]

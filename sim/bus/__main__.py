@@ -1,12 +1,12 @@
-"""`python -m sim.bus [SEEDS]`: so many cases of every kind, 50 if nothing is said."""
+"""`python -m intarsia.sim.bus [SEEDS]`: so many cases of every kind, 50 if nothing is said."""
 
 from __future__ import annotations
 
 import sys
 
-from sim.bus.cases import CASES
-from sim.bus.check import check
-from sim.runner import SimulatorError
+from intarsia.sim.bus.cases import CASES
+from intarsia.sim.bus.check import check
+from intarsia.synth.process import SimulatorError
 
 SEEDS = 50
 AT_ONCE = 10

@@ -9,19 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from emu.isa import INSTRUCTION_BYTES, Load, Lookup, Space, Store, Unit, Wait
-from emu.legal import PORT
-from emu.machine import Machine
-from emu.program import Program, Region, Segment
-from hw.axi import bus_width
-from hw.control import CODE
-from hw.ports import BUS_ERROR
-from hw.sequencer import WATCHDOG_ERROR
-from sim.bus.case import Answer, Case, Run, Stop, Writes
-from sim.bus.design import MACHINE
-from sim.bus.material import Material, Place, encoded, random_material, touches
-from sim.bus.monitor import CHANNELS
-from sim.bus.wrong import KINDS, Wrong, spoiled
+from intarsia.arch.isa import INSTRUCTION_BYTES, Load, Lookup, Space, Store, Unit, Wait
+from intarsia.arch.legal import PORT
+from intarsia.arch.machine import Machine
+from intarsia.arch.program import Program, Region, Segment
+from intarsia.hw.interfaces.axi import bus_width
+from intarsia.hw.interfaces.ports import BUS_ERROR
+from intarsia.hw.sequencer.control import CODE
+from intarsia.hw.sequencer.sequencer import WATCHDOG_ERROR
+from intarsia.sim.bus.case import Answer, Case, Run, Stop, Writes
+from intarsia.sim.bus.design import MACHINE
+from intarsia.sim.bus.material import Material, Place, encoded, random_material, touches
+from intarsia.sim.bus.monitor import CHANNELS
+from intarsia.sim.bus.wrong import KINDS, Wrong, spoiled
 
 ALL = tuple(" ".join(channel) for channel in CHANNELS)
 SPACES = {

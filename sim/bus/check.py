@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sim.bus.case import Case, Report
-from sim.bus.cases import CASES
-from sim.bus.design import simulator
-from sim.runner import play_jobs
+from intarsia.sim.bus.case import Case, Report
+from intarsia.sim.bus.cases import CASES
+from intarsia.sim.bus.design import simulator
+from intarsia.sim.runner import play_jobs
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def check(name: str, seeds: Iterable[int]) -> Outcome:
 
 def play(cases: list[Case]) -> Outcome:
     """Plays them in one process."""
-    reports: list[Report] = play_jobs(simulator(), "sim.bus.player", cases)
+    reports: list[Report] = play_jobs(simulator(), "intarsia.sim.bus.player", cases)
     return Outcome(
         runs=sum(report.runs for report in reports),
         cycles=sum(report.cycles for report in reports),

@@ -11,14 +11,14 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from emu.machine import Machine
-from hw.accelerator import Accelerator
-from hw.axi import bus_width
-from hw.verilog import verilog_text
-from model.cache import digest, kept_text
-from sim.bus.monitor import Monitor
-from sim.flat_scratchpad import FlatScratchpad
-from sim.runner import Simulator, compile_unit
+from intarsia.arch.machine import Machine
+from intarsia.hw.accelerator import Accelerator
+from intarsia.hw.interfaces.axi import bus_width
+from intarsia.model.cache import digest, kept_text
+from intarsia.sim.bus.monitor import Monitor
+from intarsia.sim.flat_scratchpad import FlatScratchpad
+from intarsia.sim.runner import Simulator, compile_unit
+from intarsia.synth.verilog import verilog_text
 
 TOP = "watched"
 DEPTH, SEGMENTS = 128, 8
@@ -46,7 +46,14 @@ MACHINE = Machine(
 """So small that it compiles in minutes; random programs, which fill and store every bank, are short."""
 ROOT = Path(__file__).parents[2]
 OWN = ("sim/bus/design.py", "sim/bus/monitor.py")
-SOURCES = ("hw/**/*.py", "emu/**/*.py", "model/integer/**/*.py", "sim/flat_scratchpad.py", *OWN)
+SOURCES = (
+    "hw/**/*.py",
+    "arch/**/*.py",
+    "synth/*.py",
+    "model/integer/**/*.py",
+    "sim/flat_scratchpad.py",
+    *OWN,
+)
 
 
 class Watched(wiring.Component):

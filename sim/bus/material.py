@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emu.execute import MachineError, execute
-from emu.isa import INSTRUCTION_BYTES, Instruction, Load, Space, Store, Unit, encode
-from emu.machine import ENTRY_BYTES, PARAMETER_BYTES, Machine
-from emu.program import Program, Segment
-from emu.timing import simulate_program
-from hw.axi import bus_width
-from hw.control import FETCH, PROGRAM_STRIDE, PROGRAMS, SEGMENTS, START
-from sim.bus.case import Run, Stop, Writes
-from sim.bus.design import DEPTH
-from sim.random_program import random_program
-from sim.rtl.job import Job, job, memory_writes, table_writes
+from intarsia.arch.isa import INSTRUCTION_BYTES, Instruction, Load, Space, Store, Unit, encode
+from intarsia.arch.machine import ENTRY_BYTES, PARAMETER_BYTES, Machine
+from intarsia.arch.program import Program, Segment
+from intarsia.arch.random_program import random_program
+from intarsia.arch.timing import simulate_program
+from intarsia.emu.execute import MachineError, execute
+from intarsia.hw.interfaces.axi import bus_width
+from intarsia.hw.sequencer.control import FETCH, PROGRAM_STRIDE, PROGRAMS, SEGMENTS, START
+from intarsia.sim.bus.case import Run, Stop, Writes
+from intarsia.sim.bus.design import DEPTH
+from intarsia.sim.rtl.job import Job, job, memory_writes, table_writes
 
 CHANNELS_USED = 300
 """Of a slot of row constants, by random programs."""

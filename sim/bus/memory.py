@@ -9,7 +9,7 @@ from cocotb.triggers import Event
 from cocotbext.axi import AxiResp
 from cocotbext.axi.axi_ram import AxiRamRead, AxiRamWrite
 
-from sim.bus.case import Answer
+from intarsia.sim.bus.case import Answer
 
 SIZE = 1 << 19
 QUIET = logging.ERROR

@@ -8,8 +8,8 @@ from amaranth.hdl import Cat, Module, ResetSignal, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.axi import full_bus, lite_bus, plain_members
-from hw.control import ADDRESS_BITS
+from intarsia.hw.interfaces.axi import full_bus, lite_bus, plain_members
+from intarsia.hw.sequencer.control import ADDRESS_BITS
 
 FULL, LITE = "m_axi", "s_axil"
 CHANNELS = tuple((prefix, channel) for prefix in (FULL, LITE) for channel in ("ar", "r", "aw", "w", "b"))

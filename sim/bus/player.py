@@ -18,7 +18,7 @@ from cocotb.triggers import ClockCycles, FallingEdge, RisingEdge, SimTimeoutErro
 from cocotb.utils import get_sim_time
 from cocotbext.axi import AxiBus, AxiLiteBus, AxiLiteMaster, AxiResp
 
-from hw.control import (
+from intarsia.hw.sequencer.control import (
     CONTROL,
     CYCLES,
     DONE,
@@ -34,10 +34,10 @@ from hw.control import (
     UNIT_COUNTERS,
     UNIT_STRIDE,
 )
-from sim.bus.case import Case, Report, Run, Stop
-from sim.bus.memory import Dram
-from sim.bus.monitor import CHANNELS, FULL, LITE, RULES
-from sim.player import JOBS, REPORTS
+from intarsia.sim.bus.case import Case, Report, Run, Stop
+from intarsia.sim.bus.memory import Dram
+from intarsia.sim.bus.monitor import CHANNELS, FULL, LITE, RULES
+from intarsia.sim.player import JOBS, REPORTS
 
 PERIOD = 10
 QUIET_CYCLES = 40

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emu.isa import (
+from intarsia.arch.isa import (
     Gelu,
     Instruction,
     Layernorm,
@@ -23,11 +23,11 @@ from emu.isa import (
     Unit,
     Wait,
 )
-from emu.legal import FIELD
-from emu.machine import PARAMETER_BYTES
-from model.integer.constants import MAX_SHIFT
-from sim.bus.case import Stop, Writes
-from sim.bus.material import Material, Place, encoded
+from intarsia.arch.legal import FIELD
+from intarsia.arch.machine import PARAMETER_BYTES
+from intarsia.model.integer.constants import MAX_SHIFT
+from intarsia.sim.bus.case import Stop, Writes
+from intarsia.sim.bus.material import Material, Place, encoded
 
 KINDS = ("opcode", "field", "address", "dram", "param", "port", "wait")
 FAR = 1 << 20

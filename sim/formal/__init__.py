@@ -1,5 +1,5 @@
 """Formal proofs about the RTL, by Yosys' SymbiYosys and Yices: what docs/formal.md lists.
 
 `proof` runs one, `prove` names them all; the other modules hold the properties by subject, one class
-each, whose docstring says what is proven and how. `python -m sim.formal` proves everything.
+each, whose docstring says what is proven and how. `python -m intarsia.sim.formal` proves everything.
 """

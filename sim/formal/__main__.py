@@ -1,13 +1,13 @@
-"""`python -m sim.formal`: all proofs, two at a time."""
+"""`python -m intarsia.sim.formal`: all proofs, two at a time."""
 
 from __future__ import annotations
 
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from sim.formal.proof import Outcome
-from sim.formal.prove import PROOFS, prove
-from sim.runner import SimulatorError
+from intarsia.sim.formal.proof import Outcome
+from intarsia.sim.formal.prove import PROOFS, prove
+from intarsia.synth.process import SimulatorError
 
 AT_A_TIME = 2
 

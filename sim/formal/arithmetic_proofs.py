@@ -6,13 +6,13 @@ from functools import partial
 
 from amaranth.hdl import Shape, signed, unsigned
 
-from hw.divide import SerialDivider
-from hw.root import SerialRoot
-from sim.formal.division import PipelinedQuotient, SerialQuotient, SerialSquareRoot
-from sim.formal.exponential import ShiftedExponential
-from sim.formal.proof import Proof, always
-from sim.formal.rounding import LimbProduct, RequantizedLane, RoundedShift
-from sim.formal.steps import PipelinedStep, QuotientStep, RootStep, SerialTiming
+from intarsia.hw.lib.divide import SerialDivider
+from intarsia.hw.lib.root import SerialRoot
+from intarsia.sim.formal.division import PipelinedQuotient, SerialQuotient, SerialSquareRoot
+from intarsia.sim.formal.exponential import ShiftedExponential
+from intarsia.sim.formal.proof import Proof, always
+from intarsia.sim.formal.rounding import LimbProduct, RequantizedLane, RoundedShift
+from intarsia.sim.formal.steps import PipelinedStep, QuotientStep, RootStep, SerialTiming
 
 
 def _divisions() -> dict[str, Proof]:

@@ -9,22 +9,22 @@ from typing import Any
 
 from amaranth.hdl import Value
 
-from hw.affine import Affine
-from hw.argmax import Argmax
-from hw.expand import Expand
-from hw.layernorm import Layernorm
-from hw.mac_array import MacArray
-from hw.requantize import Requantizer
-from hw.residual import Residual
-from hw.shift_exp import ShiftExpVector
-from hw.shiftgelu import Shiftgelu
-from hw.shiftgelu_table import ShiftgeluTable
-from hw.shiftmax import Shiftmax
-from hw.stream import Core
-from hw.upsample import Upsample
-from sim.formal.cores import AccumulatorDistance, CoreBalance, RingFill
-from sim.formal.proof import Proof, always, bounded
-from sim.formal.streams import UnitHeld, UnitQuiet
+from intarsia.hw.interfaces.stream import Core
+from intarsia.hw.units.affine.core import Affine
+from intarsia.hw.units.argmax.core import Argmax
+from intarsia.hw.units.expand.core import Expand
+from intarsia.hw.units.layernorm.core import Layernorm
+from intarsia.hw.units.mac_array.core import MacArray
+from intarsia.hw.units.requantize.core import Requantizer
+from intarsia.hw.units.residual.core import Residual
+from intarsia.hw.units.shift_exp.core import ShiftExpVector
+from intarsia.hw.units.shiftgelu.core import Shiftgelu
+from intarsia.hw.units.shiftgelu_table.core import ShiftgeluTable
+from intarsia.hw.units.shiftmax.core import Shiftmax
+from intarsia.hw.units.upsample.core import Upsample
+from intarsia.sim.formal.cores import AccumulatorDistance, CoreBalance, RingFill
+from intarsia.sim.formal.proof import Proof, always, bounded
+from intarsia.sim.formal.streams import UnitHeld, UnitQuiet
 
 CORES: dict[str, tuple[Callable[[], Core], int]] = {
     "argmax": (lambda: Argmax(lanes=2), 16),

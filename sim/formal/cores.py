@@ -26,12 +26,12 @@ from amaranth.hdl import (
 )
 from amaranth.lib import data
 
-from hw.accumulator import step_layout
-from hw.mac_array import MacArray
-from hw.stream import Core, stoppable
-from sim.formal.division import delayed
-from sim.formal.inside import opened
-from sim.formal.proof import Spec
+from intarsia.hw.interfaces.stream import Core, stoppable
+from intarsia.hw.units.mac_array.accumulator import step_layout
+from intarsia.hw.units.mac_array.core import MacArray
+from intarsia.sim.formal.division import delayed
+from intarsia.sim.formal.inside import opened
+from intarsia.sim.formal.proof import Spec
 
 Count = Callable[[SimpleNamespace], Value]
 """A number of beats, from the fields of a command."""

@@ -6,10 +6,10 @@ from typing import Any
 
 from amaranth.hdl import Assert, Assume, Cover, Module, Signal, Value
 
-from hw.divide import SerialDivider
-from hw.pipelined_divider import PipelinedDivider
-from hw.root import SerialRoot
-from sim.formal.proof import Spec
+from intarsia.hw.lib.divide import SerialDivider
+from intarsia.hw.lib.pipelined_divider import PipelinedDivider
+from intarsia.hw.lib.root import SerialRoot
+from intarsia.sim.formal.proof import Spec
 
 
 def delayed(m: Module, value: Value, cycles: int, name: str) -> Value:

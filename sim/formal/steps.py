@@ -12,12 +12,12 @@ from typing import Any
 
 from amaranth.hdl import Array, Assert, Assume, Cat, Const, Cover, Module, Mux, Signal, Value
 
-from hw.divide import MULTIPLES, SerialDivider
-from hw.pipelined_divider import PipelinedDivider
-from hw.root import SerialRoot
-from sim.formal.division import assume_interval, delayed
-from sim.formal.inside import opened
-from sim.formal.proof import Spec
+from intarsia.hw.lib.divide import MULTIPLES, SerialDivider
+from intarsia.hw.lib.pipelined_divider import PipelinedDivider
+from intarsia.hw.lib.root import SerialRoot
+from intarsia.sim.formal.division import assume_interval, delayed
+from intarsia.sim.formal.inside import opened
+from intarsia.sim.formal.proof import Spec
 
 
 class SerialTiming(Spec):

@@ -7,9 +7,9 @@ from typing import Any
 
 from amaranth.hdl import Assert, Assume, Cat, Cover, Module, Mux, Signal, Value
 
-from hw.stream import Buffer, Core, TrailingBuffer, Unit
-from sim.formal.inside import opened
-from sim.formal.proof import Spec
+from intarsia.hw.interfaces.stream import Buffer, Core, TrailingBuffer, Unit
+from intarsia.sim.formal.inside import opened
+from intarsia.sim.formal.proof import Spec
 
 
 def assert_held(m: Module, valid: Value, ready: Value, payload: Value, name: str) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 from amaranth.hdl import Assert, Assume, Cat, Cover, Module, Signal, Value
 from amaranth.lib import data
 
-from hw.stream import Core, Unit
-from sim.formal.inside import opened
-from sim.formal.proof import Spec
-from sim.formal.streams import assert_held
+from intarsia.hw.interfaces.stream import Core, Unit
+from intarsia.sim.formal.inside import opened
+from intarsia.sim.formal.proof import Spec
+from intarsia.sim.formal.streams import assert_held
 
 STAGES = 3
 FULL = 8

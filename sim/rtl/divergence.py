@@ -7,10 +7,10 @@ from typing import Literal
 
 import numpy as np
 
-from emu.isa import Unit
-from emu.program import Program
-from emu.timing import Cycles, Timeline
-from sim.rtl.place import Place, place_of
+from intarsia.arch.isa import Unit
+from intarsia.arch.program import Program
+from intarsia.arch.timing import Cycles, Timeline
+from intarsia.sim.rtl.place import Place, place_of
 
 
 @dataclass(frozen=True)

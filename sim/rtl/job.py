@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from emu.isa import INSTRUCTION_BYTES, Unit, Wait, encode
-from emu.program import Program, Segment
-from hw.control import (
+from intarsia.arch.isa import INSTRUCTION_BYTES, Unit, Wait, encode
+from intarsia.arch.program import Program, Segment
+from intarsia.hw.sequencer.control import (
     CODE,
     CONTROL,
     CYCLES,
@@ -28,7 +28,7 @@ from hw.control import (
     UNIT_COUNTERS,
     UNIT_STRIDE,
 )
-from model.errors import InputError
+from intarsia.model.errors import InputError
 
 CYCLES_LOW, CYCLES_HIGH = CYCLES, CYCLES + 4
 BUSY = tuple(UNIT_COUNTERS + UNIT_STRIDE * unit for unit in Unit)

@@ -9,16 +9,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from emu.compile import compile_graph, labels_of, memory_image
-from emu.machine import Machine
-from model.data.scenes import generate
-from model.data.windows import resized, scaled_size
-from model.integer.executor import Executor
-from model.integer.graph import Graph, QuantizeOptions
-from model.quantize.ptq import quantize
-from model.segmenter import Segmenter, SegmenterConfig
-from sim.rtl.run import Comparison, OnProgress, compare_program
-from sim.rtl.waves import Waves
+from intarsia.arch.machine import Machine
+from intarsia.emu.compile import compile_graph, labels_of, memory_image
+from intarsia.model.data.scenes import generate
+from intarsia.model.data.windows import resized, scaled_size
+from intarsia.model.integer.executor import Executor
+from intarsia.model.integer.graph import Graph, QuantizeOptions
+from intarsia.model.networks.segmenter import Segmenter, SegmenterConfig
+from intarsia.model.quantize.ptq import quantize
+from intarsia.sim.rtl.run import Comparison, OnProgress, compare_program
+from intarsia.sim.rtl.waves import Waves
 
 SEED = 0
 

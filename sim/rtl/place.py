@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from emu.isa import Unit, Wait, disassemble
-from emu.program import Program
+from intarsia.arch.isa import Unit, Wait, disassemble
+from intarsia.arch.program import Program
 
 
 @dataclass(frozen=True)

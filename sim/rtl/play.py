@@ -13,13 +13,13 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from emu.isa import Unit
-from emu.timing import Cycles
-from model.files import replacing
-from sim.rtl.compile import SCRATCHPAD_ARRAY, SCRATCHPAD_SCOPE
-from sim.rtl.job import READS, Job
-from sim.rtl.probes import RECORD
-from sim.runner import SimulatorError
+from intarsia.arch.isa import Unit
+from intarsia.arch.timing import Cycles
+from intarsia.model.files import replacing
+from intarsia.sim.rtl.compile import SCRATCHPAD_ARRAY, SCRATCHPAD_SCOPE
+from intarsia.sim.rtl.job import READS, Job
+from intarsia.sim.rtl.probes import RECORD
+from intarsia.synth.process import SimulatorError
 
 INTERRUPTED = 130
 """Exit code of a simulator that was told to stop."""

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emu.execute import execute, run
-from emu.isa import Space, Unit
-from emu.program import Probe, Program
-from sim.rtl.place import place_of
+from intarsia.arch.isa import Space, Unit
+from intarsia.arch.program import Probe, Program
+from intarsia.emu.execute import execute, run
+from intarsia.sim.rtl.place import place_of
 
 RECORD = np.dtype(
     [(name, "<u4") for name in ("unit", "completed", "address", "stride", "rows", "row_bytes")]

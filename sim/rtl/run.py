@@ -9,21 +9,21 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from emu.execute import unwritten
-from emu.history import SPILLED
-from emu.isa import Unit
-from emu.ports import check_program
-from emu.program import Program, Region
-from emu.timing import Timeline, simulate_program
-from hw.control import DONE, ERROR, ERROR_INDEX, ERROR_ITERATION, ERROR_SEGMENT, STATUS
-from sim.rtl.compile import compile_accelerator
-from sim.rtl.design import accelerator_verilog, program_depth
-from sim.rtl.divergence import Divergence, first_divergence
-from sim.rtl.job import BUSY, CYCLES_LOW, Job, job
-from sim.rtl.place import Place
-from sim.rtl.play import Played, play
-from sim.rtl.probes import Expected, count_values, count_wrong, expected
-from sim.rtl.waves import Waves
+from intarsia.arch.hazards import check_program
+from intarsia.arch.history import SPILLED
+from intarsia.arch.isa import Unit
+from intarsia.arch.program import Program, Region
+from intarsia.arch.timing import Timeline, simulate_program
+from intarsia.emu.execute import unwritten
+from intarsia.hw.sequencer.control import DONE, ERROR, ERROR_INDEX, ERROR_ITERATION, ERROR_SEGMENT, STATUS
+from intarsia.sim.rtl.compile import compile_accelerator
+from intarsia.sim.rtl.design import accelerator_verilog, program_depth
+from intarsia.sim.rtl.divergence import Divergence, first_divergence
+from intarsia.sim.rtl.job import BUSY, CYCLES_LOW, Job, job
+from intarsia.sim.rtl.place import Place
+from intarsia.sim.rtl.play import Played, play
+from intarsia.sim.rtl.probes import Expected, count_values, count_wrong, expected
+from intarsia.sim.rtl.waves import Waves
 
 WATCHDOG = 1 << 24
 NOISE = 99

@@ -6,11 +6,11 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from emu.isa import Unit, Wait
-from emu.program import Program
-from emu.timing import Timeline
-from model.errors import InputError
-from sim.rtl.place import Place, number_of
+from intarsia.arch.isa import Unit, Wait
+from intarsia.arch.program import Program
+from intarsia.arch.timing import Timeline
+from intarsia.model.errors import InputError
+from intarsia.sim.rtl.place import Place, number_of
 
 SUFFIXES = (".fst", ".vcd")
 AROUND = 16

@@ -16,12 +16,12 @@ from amaranth.hdl import Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
-from hw.netlist import Netlist
-from hw.verilog import NETLIST
-from model.cache import digest, kept, kept_text
-from sim.mutants import SELECT, SELECT_BITS
-from sim.runner import SimulatorError
-from sim.yosys import yosys
+from intarsia.model.cache import digest, kept, kept_text
+from intarsia.synth.mutants import SELECT, SELECT_BITS
+from intarsia.synth.netlist import Netlist
+from intarsia.synth.process import SimulatorError
+from intarsia.synth.verilog import NETLIST
+from intarsia.synth.yosys import yosys
 
 FLATTEN = "flatten\nopt_expr\nopt_clean -purge\nwrite_rtlil flat.il\n"
 WORD = 32

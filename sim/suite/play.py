@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-from sim.suite.compiled import Calls
-from sim.suite.forks import each
-from sim.suite.stand_in import StandIn
-from sim.suite.target import Target
+from intarsia.sim.suite.compiled import Calls
+from intarsia.sim.suite.forks import each
+from intarsia.sim.suite.stand_in import StandIn
+from intarsia.sim.suite.target import Target
 
 FACTOR, GRACE = 10, 60
 """A mutant that makes a test take so many times as long, and so many seconds more, is killed by it."""

@@ -11,10 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from sim.mutants import Mutants, Score
-from sim.runner import SimulatorError
-from sim.suite.compiled import compile_calls, flat_netlist
-from sim.suite.target import Target
+from intarsia.sim.suite.compiled import compile_calls, flat_netlist
+from intarsia.sim.suite.target import Target
+from intarsia.synth.mutants import Mutants, Score
+from intarsia.synth.process import SimulatorError
 
 
 def score(target: Target, player: str, count: int, seed: int, workers: int) -> Iterator[Score | int]:

@@ -11,8 +11,8 @@ from amaranth.lib import wiring
 from amaranth.sim import Simulator
 from amaranth.sim._base import BaseProcess
 
-from sim.suite.compiled import Calls, Model, places, ports
-from sim.suite.target import Target, parameters
+from intarsia.sim.suite.compiled import Calls, Model, places, ports
+from intarsia.sim.suite.target import Target, parameters
 
 
 class Process(BaseProcess):

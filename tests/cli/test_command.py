@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cli.main import COMMANDS, app, main
+from intarsia.cli.main import COMMANDS, app, main
 
 
 def options():

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cli.main import main
-from model.data.images import overlay, read_image, read_map, write_png
-from model.data.legend import legend
-from model.data.scenes import generate
-from model.integer.artifact import load_artifact, save_artifact
-from model.integer.executor import Executor
-from model.quantize.ptq import quantize
-from model.segmenter.checkpoint import load_checkpoint, save_checkpoint
+from intarsia.cli.main import main
+from intarsia.model.data.images import overlay, read_image, read_map, write_png
+from intarsia.model.data.legend import legend
+from intarsia.model.data.scenes import generate
+from intarsia.model.integer.artifact import load_artifact, save_artifact
+from intarsia.model.integer.executor import Executor
+from intarsia.model.networks.segmenter.checkpoint import load_checkpoint, save_checkpoint
+from intarsia.model.quantize.ptq import quantize
 from tests.conftest import SIZE, random_segmenter
 
 
@@ -129,9 +129,9 @@ def test_outputs_are_looked_at_before_the_work(
 
     write_png(tmp_path / "a.png", picture)
     (tmp_path / "out" / "a_mask.png").mkdir(parents=True)
-    monkeypatch.setattr("model.integer.executor.Executor.run", work)
-    monkeypatch.setattr("model.quantize.ptq.calibrate", work)
-    monkeypatch.setattr("model.export.export_onnx", work)
+    monkeypatch.setattr("intarsia.model.integer.executor.Executor.run", work)
+    monkeypatch.setattr("intarsia.model.quantize.ptq.calibrate", work)
+    monkeypatch.setattr("intarsia.model.export.export_onnx", work)
     model = ("--model", artifact)
     for arguments, message in {
         ("run", tmp_path / "a.png", *model, "--out", tmp_path / "out"): "a_mask.png: it is a folder",
@@ -249,9 +249,9 @@ def test_train_resumes(capsys, tmp_path, monkeypatch):
     whole = report(capsys, "train", *options, "--out", tmp_path / "whole")
     assert whole["steps"] == 6
 
-    import model.train
+    import intarsia.model.train
 
-    original, calls = model.train.Trainer._batch, []
+    original, calls = intarsia.model.train.Trainer._batch, []
 
     def stop(self, step):
         calls.append(step)
@@ -259,7 +259,7 @@ def test_train_resumes(capsys, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return original(self, step)
 
-    monkeypatch.setattr(model.train.Trainer, "_batch", stop)
+    monkeypatch.setattr(intarsia.model.train.Trainer, "_batch", stop)
     assert main([str(a) for a in ("train", *options, "--out", tmp_path / "parts")]) == 130
     monkeypatch.undo()
     capsys.readouterr()

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from cli.main import main
-from emu.isa import Unit, assemble, encode
-from emu.program import Program
+from intarsia.arch.isa import Unit, assemble, encode
+from intarsia.arch.program import Program
+from intarsia.cli.main import main
 
 
 @pytest.fixture(scope="module")

@@ -74,7 +74,7 @@ def there(path: Path) -> Callable[[dict[int, str]], bool]:
 
 
 def test_while_a_simulator_is_compiled(tmp_path):
-    command = ["-m", "cli.main", "verify", "argmax", "expand", "--vectors", "100"]
+    command = ["-m", "intarsia.cli.main", "verify", "argmax", "expand", "--vectors", "100"]
     code, out, err, seconds = interrupted(tmp_path, command, lambda found: "cc1plus" in found.values())
     assert (code, out) == (130, "")
     assert err.splitlines()[-1] == "intarsia: interrupted"
@@ -87,7 +87,7 @@ def test_while_a_simulator_is_compiled(tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_tools_and_what_they_started_end_and_files_go(tmp_path, number):
     body = (
-        "    from model.files import replacing\n    from sim.process import run\n"
+        "    from intarsia.model.files import replacing\n    from intarsia.synth.process import run\n"
         f"    with replacing(Path({str(tmp_path / 'new' / 'a.txt')!r})):\n"
         f"        run(['sh', '-c', 'sleep 99 & touch {tmp_path / 'ready'}; sleep 99'])\n"
     )
@@ -99,7 +99,7 @@ def test_tools_and_what_they_started_end_and_files_go(tmp_path, number):
 
 def test_threads_that_wait_for_tools(tmp_path):
     body = (
-        "    from sim.process import run, threads\n"
+        "    from intarsia.synth.process import run, threads\n"
         f"    tool = ['sh', '-c', 'touch {tmp_path / 'ready'}; sleep 99']\n"
         "    with threads(3) as pool:\n"
         "        list(pool.map(run, 9 * [tool]))\n"
@@ -111,7 +111,7 @@ def test_threads_that_wait_for_tools(tmp_path):
 
 def test_a_library_that_does_not_come_to_an_end(tmp_path):
     body = (
-        "    import sqlite3\n    from model.files import replacing\n"
+        "    import sqlite3\n    from intarsia.model.files import replacing\n"
         f"    with replacing(Path({str(tmp_path / 'new' / 'a.txt')!r})):\n"
         f"        Path({str(tmp_path / 'ready')!r}).touch()\n"
         "        sqlite3.connect(':memory:').execute('WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x"

@@ -5,13 +5,15 @@ import time
 import pytest
 from rich.console import Console
 
-from cli.output import progress
+from intarsia.cli.output import progress
 
 
 @pytest.fixture(autouse=True)
 def often(monkeypatch):
-    monkeypatch.setattr("cli.lines.EVERY", 0.05)
-    monkeypatch.setattr("cli.output.console", Console(stderr=True, force_terminal=False, width=200))
+    monkeypatch.setattr("intarsia.cli.lines.EVERY", 0.05)
+    monkeypatch.setattr(
+        "intarsia.cli.output.console", Console(stderr=True, force_terminal=False, width=200)
+    )
 
 
 def test_every_task_that_is_not_done(capsys):

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 import pytest
 import typer
 
-import cli
-from cli.main import app, main
-from model.errors import InputError
+import intarsia
+from intarsia.cli.main import app, main
+from intarsia.model.errors import InputError
 
 
 @contextmanager
@@ -81,7 +81,9 @@ def test_ctrl_c_is_130(capsys):
 
 
 def test_characters_that_the_terminal_does_not_know_are_escaped():
-    code = "import sys; from cli.main import main; sys.exit(main(['run', 'stra\\u00dfe\\udcff.png']))"
+    code = (
+        "import sys; from intarsia.cli.main import main; sys.exit(main(['run', 'stra\\u00dfe\\udcff.png']))"
+    )
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     ended = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment
@@ -100,7 +102,7 @@ def test_a_defect_is_not_hidden():
 
 def test_version(capsys):
     assert main(["--version"]) == 0
-    assert capsys.readouterr() == (f"intarsia {cli.__version__}\n", "")
+    assert capsys.readouterr() == (f"intarsia {intarsia.__version__}\n", "")
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"]])
@@ -115,7 +117,7 @@ def test_help_lists_the_commands(arguments, capsys):
 
 def test_help_loads_nothing_heavy():
     code = (
-        "import sys; from cli.main import main; main(['--help']);"
+        "import sys; from intarsia.cli.main import main; main(['--help']);"
         "print(sorted({'matplotlib', 'numba', 'numpy', 'onnx', 'torch'} & set(sys.modules)))"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

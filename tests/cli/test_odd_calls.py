@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cli.main import main
+from intarsia.cli.main import main
 
 LONG = "x" * 300
 ESCAPE = "red\x1b[31m\nnext\u202e.png"
@@ -63,7 +63,7 @@ def snapshot(folder):
 def place(tmp_path_factory):
     import numpy as np
 
-    from model.data.images import write_png
+    from intarsia.model.data.images import write_png
 
     folder = tmp_path_factory.mktemp("odd")
     (folder / "folder").mkdir()

@@ -10,7 +10,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from cli.output import console, emit_json, emit_lines, progress, results
+from intarsia.cli.output import console, emit_json, emit_lines, progress, results
 
 
 def emitted(report, capsys):
@@ -71,14 +71,14 @@ def counted(capsys, **options):
 def test_progress_is_on_stderr_at_a_terminal(capsys, monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     at_terminal = Console(stderr=True, force_terminal=True, force_interactive=True)
-    monkeypatch.setattr("cli.output.console", at_terminal)
+    monkeypatch.setattr("intarsia.cli.output.console", at_terminal)
     out, err = counted(capsys)
     assert (out, "counting" in err) == ("", True)
     assert counted(capsys, json=True) == ("", "")
 
 
 def test_progress_is_silent_without_a_terminal(capsys, monkeypatch):
-    monkeypatch.setattr("cli.output.console", Console(stderr=True, force_terminal=False))
+    monkeypatch.setattr("intarsia.cli.output.console", Console(stderr=True, force_terminal=False))
     assert counted(capsys) == ("", "")
 
 
@@ -110,7 +110,7 @@ def test_what_a_terminal_would_obey_is_shown(name, shown, capsys, monkeypatch):
 
     monkeypatch.setenv("TERM", "xterm")
     terminal = type(console)(stderr=True, force_terminal=True, force_interactive=True, width=300)
-    monkeypatch.setattr("cli.output.console", terminal)
+    monkeypatch.setattr("intarsia.cli.output.console", terminal)
     with progress() as bar:
         bar.add_task(name, total=1)
     assert shown in capsys.readouterr().err

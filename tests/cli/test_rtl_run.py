@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cli.main import main
-from emu.isa import Unit
-from model.data.images import read_image, read_map, write_png
-from model.integer.artifact import save_artifact
-from sim.rtl.network import Inference
-from sim.rtl.run import Comparison
-from sim.runner import SimulatorError
+from intarsia.arch.isa import Unit
+from intarsia.cli.main import main
+from intarsia.model.data.images import read_image, read_map, write_png
+from intarsia.model.integer.artifact import save_artifact
+from intarsia.sim.rtl.network import Inference
+from intarsia.sim.rtl.run import Comparison
+from intarsia.synth.process import SimulatorError
 
 GOOD = Comparison(1000, 1000, 50, 0, 7, (), {Unit.LOAD: (10, 10)}, np.zeros(0, np.uint8), 0.5, 60.0)
 BAD = Comparison(1001, 1000, 50, 2, 7, ("time: late",), {Unit.LOAD: (11, 10)}, GOOD.dram, 0.5, 60.0)
@@ -33,7 +33,7 @@ def played(monkeypatch):
         labels[:, ::2] = 3
         return Inference(ending[0], labels, labels)
 
-    monkeypatch.setattr("sim.rtl.network.compare_network", compare_network)
+    monkeypatch.setattr("intarsia.sim.rtl.network.compare_network", compare_network)
     return lambda comparison: ending.__setitem__(0, comparison)
 
 
@@ -104,7 +104,7 @@ def test_a_simulator_that_fails_is_said(capsys, played, files, tmp_path, monkeyp
     def fail(*arguments, **options):
         raise SimulatorError("the accelerator does not compile: no C++")
 
-    monkeypatch.setattr("sim.rtl.network.compare_network", fail)
+    monkeypatch.setattr("intarsia.sim.rtl.network.compare_network", fail)
     assert main(["rtl-run", *files, "--out", str(tmp_path)]) == 1
     printed = capsys.readouterr()
     assert printed.err == "intarsia: the accelerator does not compile: no C++\n"

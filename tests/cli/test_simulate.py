@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from cli.main import app, main
-from cli.simulate import simulate
-from cli.traffic import traffic
-from emu import machine
-from model.integer.artifact import save_artifact
+from intarsia.arch import machine
+from intarsia.cli.main import app, main
+from intarsia.cli.simulate import simulate
+from intarsia.cli.traffic import traffic
+from intarsia.model.integer.artifact import save_artifact
 
 SMALL = ("--size", "mini", "--dataset", "scenes", "--image", "64x80", "--machine", "edge")
 CONFIG = "[architecture_presets]\nArrayHeight: 32\nArrayWidth: 32\nDataflow: {}\n"

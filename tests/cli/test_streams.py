@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-COMMAND = f"{sys.executable} -m cli.main"
+COMMAND = f"{sys.executable} -m intarsia.cli.main"
 
 
 def shell(line: str) -> subprocess.CompletedProcess[str]:

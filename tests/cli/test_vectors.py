@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from cli.main import main
+from intarsia.cli.main import main
 
 
 def test_files_and_report(capsys, tmp_path):

@@ -8,9 +8,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from cli.main import main
-from sim.design import Design
-from sim.verify import Check, Result
+from intarsia.cli.main import main
+from intarsia.sim.design import Design
+from intarsia.sim.verify import Check, Result
 
 FAULT = "tie: beat 3, lane 0 is 1, not 2 (cycle 9)"
 GOOD = Result("argmax", 500, 900, 0, 4, (), (), checks=(Check("values"),), measured=(70, 60))
@@ -26,7 +26,7 @@ def played(monkeypatch):
         asked.append((names, setup.machine.name, setup.vectors, setup.seed, setup.waves))
         yield from (result for result in (BAD, GOOD) if result.name in names)
 
-    monkeypatch.setattr("sim.verify.verify_units", verify_units)
+    monkeypatch.setattr("intarsia.sim.verify.verify_units", verify_units)
     return asked
 
 
@@ -115,7 +115,7 @@ def test_rtl_of_others(capsys, played, monkeypatch, tmp_path):
         asked.append(arguments)
         return Design("text", "argmax_bench", ours=False)
 
-    monkeypatch.setattr("sim.foreign.foreign_design", foreign_design)
+    monkeypatch.setattr("intarsia.sim.foreign.foreign_design", foreign_design)
     arguments = ["verify", "argmax", "--rtl", str(tmp_path / "mine.v"), "--rtl", "more.sv"]
     assert main(arguments) == 0
     assert "argmax: commands by themselves take 70 cycles, ours 60" in capsys.readouterr().out

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from cli.main import main
+from intarsia.cli.main import main
 
 
 def test_a_prefix_is_in_front_of_files_and_modules(capsys, tmp_path):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from emu.energy import energy, operations, sram_pj_per_bit, table
-from emu.isa import Expand, Load, Matmul, Shiftmax, Space, Unit, Wait
-from emu.machine import Machine
-from emu.program import Program, Segment
+from intarsia.arch.isa import Expand, Load, Matmul, Shiftmax, Space, Unit, Wait
+from intarsia.arch.machine import Machine
+from intarsia.arch.program import Program, Segment
+from intarsia.emu.energy import energy, operations, sram_pj_per_bit, table
 
 MACHINE = Machine(
     name="test", clock_mhz=800, lanes=32, depth=32, accumulator_rows=512,

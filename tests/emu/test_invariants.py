@@ -8,13 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from emu.compile import compile_graph
-from emu.machine import Machine
-from emu.simulation import array_bound, moved_bytes
-from emu.timing import simulate_program
-from model.errors import InputError
-from model.quantize.outline import outline
-from model.segmenter import SegmenterConfig
+from intarsia.arch.machine import Machine
+from intarsia.arch.timing import simulate_program
+from intarsia.emu.compile import compile_graph
+from intarsia.emu.simulation import array_bound, moved_bytes
+from intarsia.model.errors import InputError
+from intarsia.model.networks.segmenter import SegmenterConfig
+from intarsia.model.quantize.outline import outline
 
 SIZES = [
     SegmenterConfig.named("mini", "scenes", l2norm=False),

@@ -6,9 +6,9 @@ import csv
 
 import pytest
 
-from emu.layer_table import COLUMNS, write_layers
-from emu.simulation import network, simulate
-from model.errors import InputError
+from intarsia.emu.layer_table import COLUMNS, write_layers
+from intarsia.emu.simulation import network, simulate
+from intarsia.model.errors import InputError
 
 
 @pytest.fixture(scope="module")

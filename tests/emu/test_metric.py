@@ -2,7 +2,7 @@
 
 import pytest
 
-from emu.metric import (
+from intarsia.emu.metric import (
     TABLE7_UNIT,
     compulsory_bytes,
     constant_bytes,
@@ -11,10 +11,10 @@ from emu.metric import (
     products,
     table7,
 )
-from model.errors import InputError
-from model.integer.graph import Graph, QuantizeOptions
-from model.quantize.outline import outline
-from model.segmenter.config import PAPER_SIZES, SegmenterConfig
+from intarsia.model.errors import InputError
+from intarsia.model.integer.graph import Graph, QuantizeOptions
+from intarsia.model.networks.segmenter.config import PAPER_SIZES, SegmenterConfig
+from intarsia.model.quantize.outline import outline
 
 
 def graph(size: str, dataset: str = "ade20k", softmax_bits: int = 16) -> Graph:

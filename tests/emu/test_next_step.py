@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from emu import next_step
-from emu.compile import Compiler
-from emu.machine import KEYS, Machine
-from emu.next_step import dram_bytes, next_steps, sentence
-from emu.report import render
-from emu.simulation import network, simulate_graph
+from intarsia.arch.machine import KEYS, Machine
+from intarsia.emu import next_step
+from intarsia.emu.compile import Compiler
+from intarsia.emu.next_step import dram_bytes, next_steps, sentence
+from intarsia.emu.report import render
+from intarsia.emu.simulation import network, simulate_graph
 
 SMALL = replace(Machine.load("edge"), banks=64, bank_kib=2, accumulator_rows=32)
 
@@ -71,7 +71,7 @@ def test_without_time_it_says_what_it_knows(report):
 
 
 def test_nothing_is_searched_where_memory_is_not_short(monkeypatch):
-    monkeypatch.setattr("emu.simulation.next_steps", None)
+    monkeypatch.setattr("intarsia.emu.simulation.next_steps", None)
     report = simulate_graph(network("mini", "scenes", (64, 80)), Machine.load("edge"))
     assert not any(report.short_of_memory.values())
     assert report.more_memory == []

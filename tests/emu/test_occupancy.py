@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from emu.access import accesses
-from emu.isa import Argmax, Gelu, Load, Space, Store, Unit, Wait
-from emu.machine import Machine
-from emu.occupancy import LINE, occupancy_of
-from emu.program import Program
-from emu.simulation import network, simulate, simulate_graph
-from emu.timing import Timeline, simulate_program
-from tests.emu.test_timing import Queues, program, segment
+from intarsia.arch.access import accesses
+from intarsia.arch.isa import Argmax, Gelu, Load, Space, Store, Unit, Wait
+from intarsia.arch.machine import Machine
+from intarsia.arch.program import Program
+from intarsia.arch.timing import Timeline, simulate_program
+from intarsia.emu.occupancy import LINE, occupancy_of
+from intarsia.emu.simulation import network, simulate, simulate_graph
+from tests.arch.test_timing import Queues, program, segment
 
 
 def naive(one: Program, timeline: Timeline) -> dict[int, int]:

@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from emu.duration import bytes_per_cycle
-from emu.isa import Load, Space, Store, Unit
-from emu.machine import Machine
-from emu.over_time import OverTime
-from emu.simulation import network, simulate_graph
-from emu.timing import simulate_program
-from tests.emu.machines import MACHINE
-from tests.emu.test_timing import program, segment
+from intarsia.arch.duration import bytes_per_cycle
+from intarsia.arch.isa import Load, Space, Store, Unit
+from intarsia.arch.machine import Machine
+from intarsia.arch.timing import simulate_program
+from intarsia.emu.over_time import OverTime
+from intarsia.emu.simulation import network, simulate_graph
+from tests.arch.machines import MACHINE
+from tests.arch.test_timing import program, segment
 
 
 @pytest.fixture(scope="module", params=["whole", "short of memory"])

@@ -10,15 +10,15 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from emu.charts import bars, roofline_plot, stacks
-from emu.machine import KEYS
-from emu.plots import IDLE, KINDS, Activity, Strip, _covered, kind_colours, overview, strips
-from emu.report import NO_WORK, kinds_of, render, unit_bars, window, write_report
-from emu.roofline import roofline
-from emu.simulation import network, simulate
-from emu.svg import NARROW, PALETTE, WIDE, colours, short, ticks
-from emu.timeline import CAUSES
-from model.colours import lab
+from intarsia.arch.machine import KEYS
+from intarsia.arch.timeline import CAUSES
+from intarsia.emu.charts import bars, roofline_plot, stacks
+from intarsia.emu.plots import IDLE, KINDS, Activity, Strip, _covered, kind_colours, overview, strips
+from intarsia.emu.report import NO_WORK, kinds_of, render, unit_bars, window, write_report
+from intarsia.emu.roofline import roofline
+from intarsia.emu.simulation import network, simulate
+from intarsia.emu.svg import NARROW, PALETTE, WIDE, colours, short, ticks
+from intarsia.model.colours import lab
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from emu.duration import ACCESS, ARRAY_PIPELINE, ISSUE, REQUANTIZE_PIPELINE
-from emu.machine import Machine
-from emu.scalesim import Systolic, compare, compute_cycles, machine_cycles, read_config
-from emu.topology import Product, read_topology
-from model.errors import InputError
+from intarsia.arch.duration import ACCESS, ARRAY_PIPELINE, ISSUE, REQUANTIZE_PIPELINE
+from intarsia.arch.machine import Machine
+from intarsia.emu.scalesim import Systolic, compare, compute_cycles, machine_cycles, read_config
+from intarsia.emu.topology import Product, read_topology
+from intarsia.model.errors import InputError
 
 MACHINE = Machine(
     name="test", clock_mhz=800, lanes=32, depth=32, accumulator_rows=512,

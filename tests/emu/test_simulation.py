@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from emu.machine import Machine
-from emu.metric import macs
-from emu.simulation import array_bound, named_size, network, simulate, simulate_graph
-from model.errors import InputError
-from model.integer.artifact import save_artifact
-from model.integer.graph import QuantizeOptions
-from model.segmenter.config import SegmenterConfig
-from sim.random_graph import renamed
+from intarsia.arch.machine import Machine
+from intarsia.emu.metric import macs
+from intarsia.emu.simulation import array_bound, named_size, network, simulate, simulate_graph
+from intarsia.model.errors import InputError
+from intarsia.model.integer.artifact import save_artifact
+from intarsia.model.integer.graph import QuantizeOptions
+from intarsia.model.networks.segmenter.config import SegmenterConfig
+from intarsia.sim.random_graph import renamed
 from tests.emu.compile.edits import with_probabilities
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from emu.scalesim import Systolic, compute_cycles
-from emu.topology import Product, read_topology
-from model.errors import InputError
+from intarsia.emu.scalesim import Systolic, compute_cycles
+from intarsia.emu.topology import Product, read_topology
+from intarsia.model.errors import InputError
 
 CONV = (
     "Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, Strides,\n"

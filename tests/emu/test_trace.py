@@ -9,14 +9,14 @@ from itertools import pairwise
 
 import pytest
 
-from emu.isa import Load, Matmul, Space, Unit, Wait
-from emu.machine import Machine
-from emu.over_time import OverTime
-from emu.program import Program, Segment
-from emu.simulation import network, simulate_graph
-from emu.timing import simulate_program
-from emu.trace import write_trace
-from model.errors import InputError
+from intarsia.arch.isa import Load, Matmul, Space, Unit, Wait
+from intarsia.arch.machine import Machine
+from intarsia.arch.program import Program, Segment
+from intarsia.arch.timing import simulate_program
+from intarsia.emu.over_time import OverTime
+from intarsia.emu.simulation import network, simulate_graph
+from intarsia.emu.trace import write_trace
+from intarsia.model.errors import InputError
 
 
 @pytest.fixture

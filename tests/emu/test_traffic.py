@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from emu.isa import (
+from intarsia.arch.isa import (
     Argmax,
     Expand,
     Gelu,
@@ -23,10 +23,10 @@ from emu.isa import (
     Unit,
     Wait,
 )
-from emu.machine import Machine
-from emu.program import Program, Region, Segment
-from emu.traffic import LEVELS, instruction_bytes, traffic_bits, traffic_by_class
-from model.errors import InputError
+from intarsia.arch.machine import Machine
+from intarsia.arch.program import Program, Region, Segment
+from intarsia.emu.traffic import LEVELS, instruction_bytes, traffic_bits, traffic_by_class
+from intarsia.model.errors import InputError
 
 Queues = Mapping[Unit, Sequence[Instruction]]
 

@@ -6,12 +6,12 @@ from itertools import pairwise
 
 from hypothesis import given, settings
 
-from emu.isa import Unit, Wait
-from emu.program import Program
-from emu.simulation import network, simulate
-from emu.timing import Timeline, simulate_program
-from emu.waits import pauses_of
-from tests.emu.test_timing import ARGMAX, LOAD, MATMUL, Queues, program, programs, segment
+from intarsia.arch.isa import Unit, Wait
+from intarsia.arch.program import Program
+from intarsia.arch.timing import Timeline, simulate_program
+from intarsia.emu.simulation import network, simulate
+from intarsia.emu.waits import pauses_of
+from tests.arch.test_timing import ARGMAX, LOAD, MATMUL, Queues, program, programs, segment
 
 
 def check(one: Program, timeline: Timeline) -> None:

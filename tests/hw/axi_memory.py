@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.axi import BURST_BEATS, INCR, PAGE, SLVERR
+from intarsia.hw.interfaces.axi import BURST_BEATS, INCR, PAGE, SLVERR
 
 Bytes = NDArray[np.uint8]
 Word = tuple[int, bytes, int]

@@ -12,12 +12,12 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
-from emu.duration import cycles
-from emu.isa import Unit, Wait, decode, encode
-from emu.machine import Machine
-from emu.program import Program
-from hw.axi import lite_bus
-from hw.control import (
+from intarsia.arch.duration import cycles
+from intarsia.arch.isa import Unit, Wait, decode, encode
+from intarsia.arch.machine import Machine
+from intarsia.arch.program import Program
+from intarsia.hw.interfaces.axi import lite_bus
+from intarsia.hw.sequencer.control import (
     ADDRESS_BITS,
     CONTROL,
     PROGRAM_STRIDE,
@@ -27,9 +27,9 @@ from hw.control import (
     TABLE_STRIDE,
     Control,
 )
-from hw.queue import UNITS
-from hw.sequencer import PORT, Sequencer
-from hw.watchdog import Watchdog
+from intarsia.hw.sequencer.queue import UNITS
+from intarsia.hw.sequencer.sequencer import PORT, Sequencer
+from intarsia.hw.sequencer.watchdog import Watchdog
 from tests.hw.host import Host, Write
 
 DEPTH, TABLE_DEPTH = 64, 4

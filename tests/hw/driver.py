@@ -9,9 +9,9 @@ import numpy as np
 from amaranth.hdl import Value
 from amaranth.sim import Simulator
 
-from hw.stream import Unit
-from sim.payload import Payload
-from sim.transaction import Transaction
+from intarsia.hw.interfaces.stream import Unit
+from intarsia.sim.payload import Payload
+from intarsia.sim.transaction import Transaction
 
 
 def play(unit: Unit, transactions: Iterable[Transaction], rng: np.random.Generator | None = None) -> None:

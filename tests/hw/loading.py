@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from emu.isa import Unit
-from hw.segment_table import DESCRIPTOR_WORDS
-from hw.sequencer import Sequencer
+from intarsia.arch.isa import Unit
+from intarsia.hw.sequencer.segment_table import DESCRIPTOR_WORDS
+from intarsia.hw.sequencer.sequencer import Sequencer
 
 
 async def load(

@@ -11,13 +11,13 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.sim import Simulator
 
-from emu.execute.memory import Memories
-from emu.isa import Instruction, Space, encode
-from emu.machine import Machine
-from hw.line_memory import LineMemory
-from hw.parameter_memory import PARAMETER_BITS
-from hw.ports import LINE_BYTES, Shape, shape_of
-from sim.flat_scratchpad import FlatScratchpad
+from intarsia.arch.isa import Instruction, Space, encode
+from intarsia.arch.machine import Machine
+from intarsia.emu.execute.memory import Memories
+from intarsia.hw.interfaces.ports import LINE_BYTES, Shape, shape_of
+from intarsia.hw.memory.line_memory import LineMemory
+from intarsia.hw.memory.parameter_memory import PARAMETER_BITS
+from intarsia.sim.flat_scratchpad import FlatScratchpad
 
 PATIENCE = 12000
 FILLED = Shape.of(8, 1)

@@ -8,9 +8,9 @@ from types import MappingProxyType
 
 import numpy as np
 
-from emu.isa import UNIT, Unit, Wait, decode
-from emu.isa.encoding import OPCODES, known_bits
-from model.errors import InputError
+from intarsia.arch.isa import UNIT, Unit, Wait, decode
+from intarsia.arch.isa.encoding import OPCODES, known_bits
+from intarsia.model.errors import InputError
 
 
 def code_of(word: int, unit: Unit) -> int:

@@ -3,18 +3,20 @@
 
 from __future__ import annotations
 
-from hw.control import Control
-from hw.counters import Counters
-from hw.fetch import Fetch
-from hw.lite import Lite
-from hw.load import LoadEngine
-from hw.port_check import PortCheck
-from hw.sequencer import Sequencer
-from hw.store import StoreEngine
-from hw.watchdog import Watchdog
-from sim.suite.target import Target
-from tests.emu.machines import MACHINE
-from tests.hw import controlled, test_counters, test_fetch, test_port_check, test_sequencer_words
+from intarsia.hw.dma.load import LoadEngine
+from intarsia.hw.dma.store import StoreEngine
+from intarsia.hw.memory.port_check import PortCheck
+from intarsia.hw.sequencer.control import Control
+from intarsia.hw.sequencer.counters import Counters
+from intarsia.hw.sequencer.fetch import Fetch
+from intarsia.hw.sequencer.lite import Lite
+from intarsia.hw.sequencer.sequencer import Sequencer
+from intarsia.hw.sequencer.watchdog import Watchdog
+from intarsia.sim.suite.target import Target
+from tests.arch.machines import MACHINE
+from tests.hw import controlled
+from tests.hw.memory import test_port_check
+from tests.hw.sequencer import test_counters, test_fetch, test_sequencer_words
 
 
 def _sequencer() -> Sequencer:
@@ -26,45 +28,51 @@ def _counters() -> Counters:
     return Counters(cycle_bits=test_counters.CYCLE_BITS, counter_bits=test_counters.COUNTER_BITS)
 
 
-WORDS = "tests/hw/test_sequencer_words.py"
+WORDS = "tests/hw/sequencer/test_sequencer_words.py"
 SEQUENCER = (
     f"{WORDS}::test_equals_the_model",
     f"{WORDS}::test_stops_where_a_unit_or_the_watchdog_says_so",
     f"{WORDS}::test_the_lowest_unit_and_the_word_come_first",
-    "tests/hw/test_sequencer_fetch.py",
+    "tests/hw/sequencer/test_sequencer_fetch.py",
 )
 INSTRUCTIONS = (
     f"{WORDS}::test_says_what_is_wrong_with_an_instruction",
     f"{WORDS}::test_every_bit_and_every_bound_of_every_instruction",
 )
-CONTROL = ("tests/hw/test_control.py", "tests/hw/test_watchdog.py")
+CONTROL = ("tests/hw/sequencer/test_control.py", "tests/hw/sequencer/test_watchdog.py")
 TARGETS = {
     target.name: target
     for target in (
         Target("sequencer", _sequencer, SEQUENCER, ("sequencer.py", "one_hot.py", "segment_table.py")),
         Target("queue", _sequencer, SEQUENCER, ("queue.py", "program_memory.py")),
         Target("instruction", _sequencer, INSTRUCTIONS, ("instruction.py",)),
-        Target("fetch", lambda: Fetch(width=8, depth=test_fetch.DEPTH), ("tests/hw/test_fetch.py",)),
-        Target("load", lambda: LoadEngine(width=8), ("tests/hw/test_load.py", "tests/hw/test_fetch.py")),
-        Target("store", lambda: StoreEngine(width=8), ("tests/hw/test_store.py",)),
+        Target(
+            "fetch", lambda: Fetch(width=8, depth=test_fetch.DEPTH), ("tests/hw/sequencer/test_fetch.py",)
+        ),
+        Target(
+            "load",
+            lambda: LoadEngine(width=8),
+            ("tests/hw/dma/test_load.py", "tests/hw/sequencer/test_fetch.py"),
+        ),
+        Target("store", lambda: StoreEngine(width=8), ("tests/hw/dma/test_store.py",)),
         Target(
             "control",
             lambda: Control(MACHINE, depth=controlled.DEPTH, segments=controlled.TABLE_DEPTH),
             CONTROL,
             ("control.py",),
         ),
-        Target("lite", lambda: Lite(address_bits=8), ("tests/hw/test_lite.py",)),
-        Target("counters", _counters, ("tests/hw/test_counters.py",)),
-        Target("watchdog", lambda: Watchdog(patience=7), ("tests/hw/test_watchdog.py",)),
+        Target("lite", lambda: Lite(address_bits=8), ("tests/hw/sequencer/test_lite.py",)),
+        Target("counters", _counters, ("tests/hw/sequencer/test_counters.py",)),
+        Target("watchdog", lambda: Watchdog(patience=7), ("tests/hw/sequencer/test_watchdog.py",)),
         Target(
             "port_check",
             lambda: PortCheck(test_port_check.SMALL, test_port_check.SHAPES),
-            ("tests/hw/test_port_check.py",),
+            ("tests/hw/memory/test_port_check.py",),
         ),
         Target(
             "port_check-odd",
             lambda: PortCheck(test_port_check.ODD, test_port_check.SHAPES),
-            ("tests/hw/test_port_check.py",),
+            ("tests/hw/memory/test_port_check.py",),
         ),
     )
 }

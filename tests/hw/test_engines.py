@@ -10,10 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from emu.duration import cycles
-from emu.execute.memory import Memories
-from emu.execute.queues import COMPUTE
-from emu.isa import (
+from intarsia.arch.duration import cycles
+from intarsia.arch.isa import (
     Argmax,
     Expand,
     Gelu,
@@ -25,12 +23,16 @@ from emu.isa import (
     Shiftmax,
     Space,
 )
-from emu.legal import InstructionError, check_instruction
-from emu.machine import Machine
-from hw.elementwise import ArgmaxEngine, ExpandEngine, LookupEngine, ResidualEngine
-from hw.matmul import MatmulEngine
-from hw.row_units import GeluEngine, LayernormEngine, ShiftmaxEngine
-from sim.random_program import Chip, Maker
+from intarsia.arch.legal import InstructionError, check_instruction
+from intarsia.arch.machine import Machine
+from intarsia.arch.random_program import Chip, Maker
+from intarsia.emu.execute.memory import Memories
+from intarsia.emu.execute.queues import COMPUTE
+from intarsia.hw.units.elementwise.engine import ArgmaxEngine, ExpandEngine, LookupEngine, ResidualEngine
+from intarsia.hw.units.layernorm.engine import LayernormEngine
+from intarsia.hw.units.matmul.engine import MatmulEngine
+from intarsia.hw.units.shiftgelu.engine import GeluEngine
+from intarsia.hw.units.shiftmax.engine import ShiftmaxEngine
 from tests.hw.rig import Rig
 
 SMALL = replace(Machine.load("tests/hw/small.toml"), banks=29, bank_kib=1)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emu.isa import Load, Space, Store
-from emu.machine import Machine
-from tests.emu.machines import MACHINE
+from intarsia.arch.isa import Load, Space, Store
+from intarsia.arch.machine import Machine
+from tests.arch.machines import MACHINE
 
 DRAM, CHIP = 1 << 15, 1 << 14
 ORIGIN = (1 << 32) - DRAM

@@ -11,8 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from model.cache import cache_folder, digest, is_kept, kept, kept_text, refuse_foreign, tool_environment
-from model.errors import InputError
+from intarsia.model.cache import (
+    cache_folder,
+    digest,
+    is_kept,
+    kept,
+    kept_text,
+    refuse_foreign,
+    tool_environment,
+)
+from intarsia.model.errors import InputError
 
 OTHER = 65534
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to other users")
@@ -182,8 +190,8 @@ def test_machine_code_of_kernels_is_checked(tmp_path, variable):
     """Numba loads it by pickle, and chooses its place when the kernels are imported."""
     folder = tmp_path / "own"
     code = (
-        "from model.errors import InputError\n"
-        "try:\n    from model.integer.kernels.rows import _add\n"
+        "from intarsia.model.errors import InputError\n"
+        "try:\n    from intarsia.model.integer.kernels.rows import _add\n"
         "except InputError as error:\n    print(error)\n"
         "else:\n    print(_add._cache.cache_path)\n"
     )

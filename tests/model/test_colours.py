@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model.colours import distinct, hexadecimal, lab
+from intarsia.model.colours import distinct, hexadecimal, lab
 
 
 @pytest.mark.parametrize("count", [0, 1, 12, 150, 1024, 3000])

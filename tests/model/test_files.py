@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.errors import InputError
-from model.files import existing_file, output_file, output_folder, replacing
+from intarsia.model.errors import InputError
+from intarsia.model.files import existing_file, output_file, output_folder, replacing
 
 needs_permissions = pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 
@@ -143,12 +143,12 @@ def test_what_the_system_forbids_is_refused(tmp_path, monkeypatch):
 @pytest.mark.parametrize("kind", ["png", "mask", "chart", "artifact", "checkpoint", "onnx", "state"])
 def test_a_full_disk_is_one_sentence_and_leaves_nothing(kind, tmp_path, graph, segmenter):
     """A limit on the size of files stands for the disk."""
-    from model.data.images import write_mask, write_png
-    from model.export import export_onnx
-    from model.integer.artifact import save_artifact
-    from model.plots import loss_curve
-    from model.segmenter.checkpoint import save_checkpoint
-    from model.train import Trainer, TrainOptions
+    from intarsia.model.data.images import write_mask, write_png
+    from intarsia.model.export import export_onnx
+    from intarsia.model.integer.artifact import save_artifact
+    from intarsia.model.networks.segmenter.checkpoint import save_checkpoint
+    from intarsia.model.plots import loss_curve
+    from intarsia.model.train import Trainer, TrainOptions
 
     noise = np.random.default_rng(0).integers(0, 256, (100, 100), dtype=np.uint8)
     trainer = Trainer(segmenter.config, None, TrainOptions(), tmp_path / "state", initial=segmenter)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model.data.images import write_mask, write_png
-from model.errors import InputError
-from model.export import export_onnx
-from model.files import replacing
-from model.integer.artifact import save_artifact
-from model.kinds import (
+from intarsia.model.data.images import write_mask, write_png
+from intarsia.model.errors import InputError
+from intarsia.model.export import export_onnx
+from intarsia.model.files import replacing
+from intarsia.model.integer.artifact import save_artifact
+from intarsia.model.kinds import (
     ARTIFACT,
     BY_SUFFIX,
     CHART,
@@ -26,8 +26,8 @@ from model.kinds import (
     WAVES,
     kind_of,
 )
-from model.plots import loss_curve
-from model.segmenter.checkpoint import save_checkpoint
+from intarsia.model.networks.segmenter.checkpoint import save_checkpoint
+from intarsia.model.plots import loss_curve
 
 EVERY = (*KINDS, CHART, MANIFEST, TRACE)
 FOREIGN = {

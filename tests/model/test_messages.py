@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from model.messages import shortened
+from intarsia.model.messages import shortened
 
 
 @pytest.mark.parametrize(

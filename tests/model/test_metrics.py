@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from model.errors import InputError
-from model.metrics import Confusion
+from intarsia.model.errors import InputError
+from intarsia.model.metrics import Confusion
 
 
 def test_a_case_by_hand():

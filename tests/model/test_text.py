@@ -7,8 +7,8 @@ from itertools import count
 
 import pytest
 
-from model.errors import InputError
-from model.text import MAX_DEPTH, check_depth, read_text
+from intarsia.model.errors import InputError
+from intarsia.model.text import MAX_DEPTH, check_depth, read_text
 
 
 def test_text_of_some_bytes(tmp_path):

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from model.data.dataset import Scenes
-from model.errors import InputError
-from model.segmenter import SegmenterConfig
-from model.train import Trainer, TrainOptions
+from intarsia.model.data.dataset import Scenes
+from intarsia.model.errors import InputError
+from intarsia.model.networks.segmenter import SegmenterConfig
+from intarsia.model.train import Trainer, TrainOptions
 
 CONFIG = SegmenterConfig(embed=32, heads=1, layers=1, decoder_layers=1, image=(32, 48), classes=10, patch=8)
 

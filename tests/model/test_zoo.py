@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 
-from model.data.dataset import Scenes
-from model.evaluate import evaluate
-from model.export import export_onnx, run_onnx
-from model.integer.artifact import load_artifact
-from model.integer.executor import Executor
-from model.predict import DEFAULT_ARTIFACT, DEFAULT_CHECKPOINT, ZOO, load_predictor
-from model.segmenter.checkpoint import METADATA
+from intarsia.model.data.dataset import Scenes
+from intarsia.model.evaluate import evaluate
+from intarsia.model.export import export_onnx, run_onnx
+from intarsia.model.integer.artifact import load_artifact
+from intarsia.model.integer.executor import Executor
+from intarsia.model.networks.segmenter.checkpoint import METADATA
+from intarsia.model.predict import DEFAULT_ARTIFACT, DEFAULT_CHECKPOINT, ZOO, load_predictor
 
 
 def test_all_of_it_is_small():

@@ -9,13 +9,13 @@ import numba
 import numpy as np
 import pytest
 
-from emu.compile import compile_graph, memory_image
-from emu.machine import Machine
-from model.errors import InputError
-from model.integer.check import check_graph
-from sim import agreement
-from sim.agreement import disagreements
-from sim.random_graph import random_graph, random_image, renamed, reordered, rewired
+from intarsia.arch.machine import Machine
+from intarsia.emu.compile import compile_graph, memory_image
+from intarsia.model.errors import InputError
+from intarsia.model.integer.check import check_graph
+from intarsia.sim import agreement
+from intarsia.sim.agreement import disagreements
+from intarsia.sim.random_graph import random_graph, random_image, renamed, reordered, rewired
 
 GRAPHS, PARTS = 320, 8
 MACHINES = [

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from emu.machine import Machine
-from hw.units import make_unit
-from hw.verilog import verilog_text
-from model.errors import InputError
-from sim import runner
-from sim.foreign import foreign_design
-from sim.verify import Result, Setup, verify_unit
+from intarsia.arch.machine import Machine
+from intarsia.hw.units.registry import make_unit
+from intarsia.model.errors import InputError
+from intarsia.sim import runner
+from intarsia.sim.foreign import foreign_design
+from intarsia.sim.verify import Result, Setup, verify_unit
+from intarsia.synth.verilog import verilog_text
 
 SMALL = Machine.load("tests/hw/small.toml")
 HAND_WRITTEN = Path(__file__).parent / "foreign"

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import pytest
 
-from emu.machine import Machine
-from model.errors import InputError
-from sim.icarus import icarus_version
-from sim.verify import Setup, verify_unit
+from intarsia.arch.machine import Machine
+from intarsia.model.errors import InputError
+from intarsia.sim.icarus import icarus_version
+from intarsia.sim.verify import Setup, verify_unit
 
 
 @pytest.mark.needs("iverilog")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
-from sim.junit import junit_text
-from sim.verify import Check, Result
+from intarsia.sim.junit import junit_text
+from intarsia.sim.verify import Check, Result
 
 GOOD = Result(
     "argmax", 500, 900, 0, 4, (), (), seconds=1234.5,

@@ -9,7 +9,7 @@ from amaranth.lib import data
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.payload import Field, Payload
+from intarsia.sim.payload import Field, Payload
 
 CORNERS = (0, -1, 1, -(2**63), 2**63 - 1)
 

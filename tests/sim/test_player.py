@@ -10,11 +10,11 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
-from hw.stream import Unit
-from hw.verilog import verilog_text
-from sim.job import Report
-from sim.plan import Plan
-from sim.runner import Simulator, compile_unit, run_jobs
+from intarsia.hw.interfaces.stream import Unit
+from intarsia.sim.job import Report
+from intarsia.sim.plan import Plan
+from intarsia.sim.runner import Simulator, compile_unit, run_jobs
+from intarsia.synth.verilog import verilog_text
 from tests.sim.toy import DROPPED, EXTRA, LATE, MISSING, STALE, WAITING, WRONG, Doubler, DoublerBench
 
 

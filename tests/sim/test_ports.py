@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import pytest
 
-from emu.machine import Machine
-from hw.units import make_unit
-from hw.verilog import verilog_text
-from sim.ports import Port, machine_ports
-from sim.verilog_ports import module_ports
+from intarsia.arch.machine import Machine
+from intarsia.hw.units.registry import make_unit
+from intarsia.sim.ports import Port, machine_ports
+from intarsia.sim.verilog_ports import module_ports
+from intarsia.synth.verilog import verilog_text
 from tools.ports import PAGE, renewed
 
 SMALL = Machine.load("tests/hw/small.toml")

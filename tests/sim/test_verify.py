@@ -17,31 +17,31 @@ SMALL = ROOT / "tests/hw/small.toml"
 BROKEN = {
     "rounds half up": (
         "requantize16",
-        "round_shift.py",
+        "lib/round_shift.py",
         "fraction[1] & (fraction[0] | lost | fraction[2])",
         "fraction[1]",
     ),
     "shifts by one bit more": (
         "residual",
-        "round_shift.py",
+        "lib/round_shift.py",
         "self.p.shift_right(k * COARSE)",
         "self.p.shift_right(k * COARSE + (k == 1))",
     ),
     "counts one row more": (
         "residual",
-        "residual.py",
+        "units/residual/core.py",
         "rows_after.eq(self.command.rows - 1)",
         "rows_after.eq(self.command.rows)",
     ),
     "drops back-pressure": (
         "argmax",
-        "stream.py",
+        "interfaces/stream.py",
         "with m.If(~self.o.valid | self.o.ready):",
         "with m.If(~self.o.valid | self.o.ready | waiting):",
     ),
     "is a cycle late": (
         "affine",
-        "stream.py",
+        "interfaces/stream.py",
         "core.start.eq(commands.o.valid & core.idle)",
         "core.start.eq(commands.o.valid & core.idle & core.result_valid)",
     ),
@@ -51,14 +51,26 @@ BROKEN = {
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A checkout whose hardware may be changed."""
-    for package in ("model", "emu", "sim", "cli"):
-        (tmp_path / package).symlink_to(ROOT / package)
-    shutil.copytree(ROOT / "hw", tmp_path / "hw", ignore=shutil.ignore_patterns("__pycache__"))
+    packages = tmp_path / "intarsia"
+    packages.mkdir()
+    shutil.copy(ROOT / "intarsia" / "__init__.py", packages)
+    for package in ("model", "arch", "emu", "synth", "sim", "cli"):
+        (packages / package).symlink_to(ROOT / package)
+    shutil.copytree(ROOT / "hw", packages / "hw", ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path
 
 
 def verified(folder: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
-    command = [sys.executable, "-m", "cli.main", "verify", *arguments, "--machine", str(SMALL), "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "intarsia.cli.main",
+        "verify",
+        *arguments,
+        "--machine",
+        str(SMALL),
+        "--json",
+    ]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert done.returncode in (0, 1), done.stderr
     return done.returncode, json.loads(done.stdout)
@@ -79,7 +91,7 @@ def test_units_pass(tree: Path) -> None:
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_unit_fails(tree: Path, name: str) -> None:
     unit, file, right, wrong = BROKEN[name]
-    path = tree / "hw" / file
+    path = tree / "intarsia" / "hw" / file
     text = path.read_text()
     assert text.count(right) == 1
     path.write_text(text.replace(right, wrong))

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from sim.ports import Port
-from sim.runner import CompileError
-from sim.verilog_ports import module_ports, preprocessed, top_modules
+from intarsia.sim.ports import Port
+from intarsia.sim.runner import CompileError
+from intarsia.sim.verilog_ports import module_ports, preprocessed, top_modules
 
 TYPES = """
 package kinds;

@@ -9,8 +9,8 @@ import numpy as np
 from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data
 
-from hw.stream import Core, Unit
-from sim.transaction import Bench, Ints, Transaction
+from intarsia.hw.interfaces.stream import Core, Unit
+from intarsia.sim.transaction import Bench, Ints, Transaction
 
 LANES = 4
 WRONG, LATE, EXTRA, MISSING, STALE, DROPPED, WAITING = range(1, 8)

@@ -15,8 +15,8 @@ def test_every_fault_can_be_planted(tmp_path: Path) -> None:
     every = faults()
     assert len({fault.name for fault in every}) == len(every)
     for fault in every:
-        (tmp_path / "hw").mkdir(exist_ok=True)
         copy = tmp_path / "hw" / fault.file
+        copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / "hw" / fault.file, copy)
         fault.plant(tmp_path)
         compile(copy.read_text(), fault.file, "exec")

@@ -14,18 +14,18 @@ import torch
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from emu.compile import compile_graph, labels_of, memory_image
-from emu.execute import execute
-from emu.machine import Machine
-from model.data.scenes import generate
-from model.errors import InputError
-from model.integer import artifact
-from model.integer.artifact import load_artifact
-from model.integer.executor import Executor
-from model.integer.graph import IMAGE, LABELS, Graph, Node, QuantizeOptions
-from model.integer.rules import RULES
-from model.quantize.ptq import quantize
-from model.segmenter import Segmenter, SegmenterConfig
+from intarsia.arch.machine import Machine
+from intarsia.emu.compile import compile_graph, labels_of, memory_image
+from intarsia.emu.execute import execute
+from intarsia.model.data.scenes import generate
+from intarsia.model.errors import InputError
+from intarsia.model.integer import artifact
+from intarsia.model.integer.artifact import load_artifact
+from intarsia.model.integer.executor import Executor
+from intarsia.model.integer.graph import IMAGE, LABELS, Graph, Node, QuantizeOptions
+from intarsia.model.integer.rules import RULES
+from intarsia.model.networks.segmenter import Segmenter, SegmenterConfig
+from intarsia.model.quantize.ptq import quantize
 from tools.fuzzing.edits import VALUES, double_a_key, dumps, edit_bytes, edit_json
 
 Arrays = dict[str, NDArray[Any]]

@@ -23,17 +23,17 @@ import torch
 import yaml  # type: ignore[import-untyped, unused-ignore]
 from PIL import Image
 
-from emu import program as programs
-from emu.compile import compile_graph
-from emu.machine import PRESETS, Machine
-from emu.program import Program
-from emu.scalesim import Systolic, compare, read_config
-from emu.timing import simulate_program
-from emu.topology import read_topology
-from model.data.images import read_image, read_map
-from model.errors import InputError
-from model.integer.artifact import save_artifact
-from model.segmenter import Segmenter, SegmenterConfig, load_checkpoint, save_checkpoint
+from intarsia.arch import program as programs
+from intarsia.arch.machine import PRESETS, Machine
+from intarsia.arch.program import Program
+from intarsia.arch.timing import simulate_program
+from intarsia.emu.compile import compile_graph
+from intarsia.emu.scalesim import Systolic, compare, read_config
+from intarsia.emu.topology import read_topology
+from intarsia.model.data.images import read_image, read_map
+from intarsia.model.errors import InputError
+from intarsia.model.integer.artifact import save_artifact
+from intarsia.model.networks.segmenter import Segmenter, SegmenterConfig, load_checkpoint, save_checkpoint
 from tools.fuzzing import artifacts
 from tools.fuzzing.edits import dumps, edit_bytes, edit_json, edit_text
 

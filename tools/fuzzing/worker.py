@@ -21,7 +21,7 @@ from pathlib import Path
 for _name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ[_name] = "1"  # networks are small: threads would wait for each other
 
-from model.errors import InputError  # noqa: E402
+from intarsia.model.errors import InputError  # noqa: E402
 from tools.fuzzing.kinds import KINDS, Kind  # noqa: E402
 
 MAX_SECONDS, MAX_BYTES = 1.0, 2**30

@@ -3,9 +3,9 @@
 Compiled on first use and cached beside the sources. Nothing here is floating point.
 """
 
-from model.integer.kernels.attention import attention, attention_steps, shiftmax_rows
-from model.integer.kernels.gemm import has_byte_products, linear
-from model.integer.kernels.rows import (
+from intarsia.model.integer.kernels.attention import attention, attention_steps, shiftmax_rows
+from intarsia.model.integer.kernels.gemm import has_byte_products, linear
+from intarsia.model.integer.kernels.rows import (
     argmax_rows,
     enlarge,
     layernorm,

@@ -6,15 +6,15 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from model.integer.kernels.jit import Int8, kernel, shift_right, threads
-from model.integer.kernels.requantize import (
+from intarsia.model.integer.kernels.jit import Int8, kernel, shift_right, threads
+from intarsia.model.integer.kernels.requantize import (
     is_narrow,
     requantize_block,
     requantize_narrow,
     requantize_wide,
     scale,
 )
-from model.integer.kernels.tile import COLUMNS, GROUP, ROWS, multiply_block, pack
+from intarsia.model.integer.kernels.tile import COLUMNS, GROUP, ROWS, multiply_block, pack
 
 BLOCK = 4 * ROWS  # queries that are worked on together; only their scores exist at any time
 

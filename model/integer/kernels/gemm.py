@@ -7,9 +7,9 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from model.integer.kernels.jit import Int8, kernel, threads
-from model.integer.kernels.requantize import requantize_block, scale
-from model.integer.kernels.tile import COLUMNS, GROUP, ROWS, multiply_block, pack
+from intarsia.model.integer.kernels.jit import Int8, kernel, threads
+from intarsia.model.integer.kernels.requantize import requantize_block, scale
+from intarsia.model.integer.kernels.tile import COLUMNS, GROUP, ROWS, multiply_block, pack
 
 BLOCK = 8 * ROWS  # rows that share one pass over the weights
 

@@ -16,8 +16,8 @@ from numba.core.caching import FunctionCache
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from model.cache import cache_folder, is_kept, own_folder, unusable, usable
-from model.errors import InputError
+from intarsia.model.cache import cache_folder, is_kept, own_folder, unusable, usable
+from intarsia.model.errors import InputError
 
 Int8 = NDArray[np.int8]
 Int16 = NDArray[np.int16]

@@ -9,8 +9,8 @@ from numba import types
 from numba.extending import intrinsic
 from numpy.typing import ArrayLike, NDArray
 
-from model.integer.kernels.jit import I32, I64, Emitter, kernel
-from model.integer.kernels.tile import COLUMNS
+from intarsia.model.integer.kernels.jit import I32, I64, Emitter, kernel
+from intarsia.model.integer.kernels.tile import COLUMNS
 
 # Rows of the array that `scale` makes. SPLIT is negative where `requantize_narrow` cannot serve.
 BIAS, LOW, HIGH, B, C, SPLIT, MASK, SHIFT, HALF = range(9)

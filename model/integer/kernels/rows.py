@@ -6,7 +6,7 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from model.integer.kernels.jit import Int8, Int16, kernel, shift_right, threads
+from intarsia.model.integer.kernels.jit import Int8, Int16, kernel, shift_right, threads
 
 
 def layernorm(x: Int16, b: ArrayLike, B: ArrayLike, c: int, *, out_bits: int = 8) -> NDArray[Any]:

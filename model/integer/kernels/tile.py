@@ -9,7 +9,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from model.integer.kernels.jit import I16, I32, Emitter, kernel
+from intarsia.model.integer.kernels.jit import I16, I32, Emitter, kernel
 
 ROWS = 6  # a tile of 6 rows by 16 columns leaves 4 of the 16 vector registers of AVX2 for operands
 COLUMNS = 16

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model.data.scenes import generate
-from model.integer.graph import Graph, QuantizeOptions
-from model.quantize.ptq import quantize
+from intarsia.model.data.scenes import generate
+from intarsia.model.integer.graph import Graph, QuantizeOptions
+from intarsia.model.quantize.ptq import quantize
 from tests.conftest import random_segmenter
 
 

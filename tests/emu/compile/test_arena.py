@@ -2,8 +2,8 @@
 
 import pytest
 
-from emu.compile.arena import Arena, Sharing
-from model.errors import InputError
+from intarsia.emu.compile.arena import Arena, Sharing
+from intarsia.model.errors import InputError
 
 
 def test_every_buffer_has_banks_of_its_own():

@@ -7,15 +7,15 @@ from dataclasses import replace
 
 import pytest
 
-from emu.compile import Compiler, compile_graph
-from emu.compile.arena import Sharing
-from emu.machine import Machine
-from model.data.scenes import generate
-from model.errors import InputError
-from model.integer.graph import QuantizeOptions
-from model.quantize.outline import outline
-from model.quantize.ptq import quantize
-from model.segmenter import SegmenterConfig
+from intarsia.arch.machine import Machine
+from intarsia.emu.compile import Compiler, compile_graph
+from intarsia.emu.compile.arena import Sharing
+from intarsia.model.data.scenes import generate
+from intarsia.model.errors import InputError
+from intarsia.model.integer.graph import QuantizeOptions
+from intarsia.model.networks.segmenter import SegmenterConfig
+from intarsia.model.quantize.outline import outline
+from intarsia.model.quantize.ptq import quantize
 from tests.conftest import random_segmenter
 from tests.emu.compile.test_network import hold, machine
 

@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from emu.compile import compile_graph, memory_image
-from emu.machine import Machine
-from model.data.scenes import generate
-from model.errors import InputError
-from model.quantize.outline import outline
-from model.segmenter import SegmenterConfig
-from sim.agreement import disagreements
+from intarsia.arch.machine import Machine
+from intarsia.emu.compile import compile_graph, memory_image
+from intarsia.model.data.scenes import generate
+from intarsia.model.errors import InputError
+from intarsia.model.networks.segmenter import SegmenterConfig
+from intarsia.model.quantize.outline import outline
+from intarsia.sim.agreement import disagreements
 from tests.emu.compile.edits import edited, reshaped, small_graph, with_array, with_hidden
 from tests.emu.compile.test_network import machine
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from emu.compile.names import labels_of_parts
+from intarsia.emu.compile.names import labels_of_parts
 
 
 @pytest.mark.parametrize(

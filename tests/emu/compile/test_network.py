@@ -10,21 +10,21 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from emu.compile import compile_graph, labels_of, memory_image
-from emu.execute import execute
-from emu.isa import Store, Unit
-from emu.machine import Machine
-from emu.ports import check_program, check_waits
-from emu.timing import simulate_program
-from model.data.scenes import generate
-from model.errors import InputError
-from model.integer.artifact import load_artifact
-from model.integer.executor import Executor
-from model.integer.graph import GRID, IMAGE, LABELS, QuantizeOptions
-from model.predict import DEFAULT_ARTIFACT
-from model.quantize.outline import outline
-from model.quantize.ptq import quantize
-from model.segmenter import Segmenter, SegmenterConfig
+from intarsia.arch.hazards import check_program, check_waits
+from intarsia.arch.isa import Store, Unit
+from intarsia.arch.machine import Machine
+from intarsia.arch.timing import simulate_program
+from intarsia.emu.compile import compile_graph, labels_of, memory_image
+from intarsia.emu.execute import execute
+from intarsia.model.data.scenes import generate
+from intarsia.model.errors import InputError
+from intarsia.model.integer.artifact import load_artifact
+from intarsia.model.integer.executor import Executor
+from intarsia.model.integer.graph import GRID, IMAGE, LABELS, QuantizeOptions
+from intarsia.model.networks.segmenter import Segmenter, SegmenterConfig
+from intarsia.model.predict import DEFAULT_ARTIFACT
+from intarsia.model.quantize.outline import outline
+from intarsia.model.quantize.ptq import quantize
 from tests.conftest import random_segmenter
 
 

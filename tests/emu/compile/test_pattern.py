@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from emu.compile import compile_graph
-from emu.compile.pattern import find_network
-from model.data.scenes import generate
-from model.errors import InputError
-from model.integer.check import check_graph
-from model.integer.graph import Node, Tensor
-from sim.agreement import disagreements
-from sim.random_graph import renamed, reordered
+from intarsia.emu.compile import compile_graph
+from intarsia.emu.compile.pattern import find_network
+from intarsia.model.data.scenes import generate
+from intarsia.model.errors import InputError
+from intarsia.model.integer.check import check_graph
+from intarsia.model.integer.graph import Node, Tensor
+from intarsia.sim.agreement import disagreements
+from intarsia.sim.random_graph import renamed, reordered
 from tests.emu.compile.edits import edited, reshaped, small_graph
 from tests.emu.compile.test_network import machine
 

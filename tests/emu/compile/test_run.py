@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from emu.compile import Compiler, compile_graph
-from emu.machine import Machine
-from model.data.scenes import generate
-from model.integer.graph import QuantizeOptions
-from model.quantize.outline import outline
-from model.segmenter import SegmenterConfig
-from sim.agreement import disagreements
+from intarsia.arch.machine import Machine
+from intarsia.emu.compile import Compiler, compile_graph
+from intarsia.model.data.scenes import generate
+from intarsia.model.integer.graph import QuantizeOptions
+from intarsia.model.networks.segmenter import SegmenterConfig
+from intarsia.model.quantize.outline import outline
+from intarsia.sim.agreement import disagreements
 from tests.emu.compile.edits import (
     edited,
     reshaped,

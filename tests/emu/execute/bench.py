@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from emu.execute import MachineError, execute
-from emu.isa import UNIT, Instruction, Load, Space, Store, Unit, Wait
-from emu.machine import Machine
-from emu.program import Program, Segment
+from intarsia.arch.isa import UNIT, Instruction, Load, Space, Store, Unit, Wait
+from intarsia.arch.machine import Machine
+from intarsia.arch.program import Program, Segment
+from intarsia.emu.execute import MachineError, execute
 
 MACHINE = Machine(
     name="small",

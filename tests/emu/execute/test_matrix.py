@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from emu.isa import Layout, Matmul, Space
-from model.integer import arithmetic
+from intarsia.arch.isa import Layout, Matmul, Space
+from intarsia.model.integer import arithmetic
 from tests.emu.execute.bench import BANK, MACHINE, Bench, random
 
 

@@ -6,8 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from emu.execute import execute, unwritten
-from emu.isa import (
+from intarsia.arch.isa import (
     UNIT,
     Argmax,
     Expand,
@@ -23,7 +22,8 @@ from emu.isa import (
     Space,
     Store,
 )
-from emu.timing import ProgramError
+from intarsia.arch.timing import ProgramError
+from intarsia.emu.execute import execute, unwritten
 from tests.emu.execute.bench import BANK, program, random, segment, stops
 
 

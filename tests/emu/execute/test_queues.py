@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from emu.execute import MachineError, execute
-from emu.isa import Load, Matmul, Space, Store, Unit, Wait
-from emu.program import Probe
-from model.errors import InputError
+from intarsia.arch.isa import Load, Matmul, Space, Store, Unit, Wait
+from intarsia.arch.program import Probe
+from intarsia.emu.execute import MachineError, execute
+from intarsia.model.errors import InputError
 from tests.emu.execute.bench import BANK, program, random, segment, stops
 
 

@@ -5,9 +5,9 @@ import struct
 import numpy as np
 import pytest
 
-from emu.isa import Argmax, Expand, Gelu, Layernorm, Lookup, Residual, Shiftmax, Space
-from model.integer import arithmetic
-from model.integer.constants import GELU_FORMS
+from intarsia.arch.isa import Argmax, Expand, Gelu, Layernorm, Lookup, Residual, Shiftmax, Space
+from intarsia.model.integer import arithmetic
+from intarsia.model.integer.constants import GELU_FORMS
 from tests.emu.execute.bench import BANK, Bench, random
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.data import ade20k
-from model.data.dataset import open_dataset
-from model.data.images import write_png
-from model.errors import InputError
+from intarsia.model.data import ade20k
+from intarsia.model.data.dataset import open_dataset
+from intarsia.model.data.images import write_png
+from intarsia.model.errors import InputError
 
 
 @pytest.fixture

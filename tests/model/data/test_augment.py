@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from model.data import augment
-from model.data.augment import PADDING, training_window
+from intarsia.model.data import augment
+from intarsia.model.data.augment import PADDING, training_window
 
 GREYS = np.array([0, 85, 170, 255], np.uint8)
 

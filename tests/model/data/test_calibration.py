@@ -5,11 +5,11 @@ import re
 import numpy as np
 import pytest
 
-from model.data.calibration import calibration_images, centred
-from model.data.images import write_png
-from model.data.scenes import generate
-from model.errors import InputError
-from model.quantize.ptq import calibrate
+from intarsia.model.data.calibration import calibration_images, centred
+from intarsia.model.data.images import write_png
+from intarsia.model.data.scenes import generate
+from intarsia.model.errors import InputError
+from intarsia.model.quantize.ptq import calibrate
 from tests.conftest import SIZE
 
 

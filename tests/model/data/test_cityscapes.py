@@ -5,10 +5,10 @@ import re
 import numpy as np
 import pytest
 
-from model.data import cityscapes
-from model.data.dataset import open_dataset
-from model.data.images import write_png
-from model.errors import InputError
+from intarsia.model.data import cityscapes
+from intarsia.model.data.dataset import open_dataset
+from intarsia.model.data.images import write_png
+from intarsia.model.errors import InputError
 
 
 def add(root, city, name, values, kind="labelIds", split="val"):

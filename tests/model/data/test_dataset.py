@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.data import scenes
-from model.data.dataset import SCENES_PALETTE, TRAINING_SEEDS, open_dataset
-from model.data.images import write_png
-from model.errors import InputError
-from model.segmenter.config import DATASETS
+from intarsia.model.data import scenes
+from intarsia.model.data.dataset import SCENES_PALETTE, TRAINING_SEEDS, open_dataset
+from intarsia.model.data.images import write_png
+from intarsia.model.errors import InputError
+from intarsia.model.networks.segmenter.config import DATASETS
 
 
 @pytest.fixture

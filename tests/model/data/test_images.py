@@ -9,8 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
-from model.data.images import MAX_PIXELS, normalize, overlay, read_image, read_map, write_png
-from model.errors import InputError
+from intarsia.model.data.images import MAX_PIXELS, normalize, overlay, read_image, read_map, write_png
+from intarsia.model.errors import InputError
 
 RGB = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
 PICTURE = Image.fromarray(RGB)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model.data import ade20k, cityscapes, scenes
-from model.data.legend import legend
-from model.segmenter.config import SegmenterConfig
+from intarsia.model.data import ade20k, cityscapes, scenes
+from intarsia.model.data.legend import legend
+from intarsia.model.networks.segmenter.config import SegmenterConfig
 
 
 def config(dataset: str | None, classes: int) -> SegmenterConfig:

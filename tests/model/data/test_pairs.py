@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.data.images import write_png
-from model.data.pairs import Pair, existing_folder, found, label_mapping
-from model.errors import InputError
+from intarsia.model.data.images import write_png
+from intarsia.model.data.pairs import Pair, existing_folder, found, label_mapping
+from intarsia.model.errors import InputError
 
 MAPPING = label_mapping({1: 0, 2: 1, 5: 2}, ignored=(0, 9))
 IMAGE = np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8)

@@ -6,9 +6,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.colours import distinct
-from model.data.images import overlay, read_map
-from model.data.picture_legend import EDGE, PAPER, entries, in_words, percent, with_legend, write_segmented
+from intarsia.model.colours import distinct
+from intarsia.model.data.images import overlay, read_map
+from intarsia.model.data.picture_legend import (
+    EDGE,
+    PAPER,
+    entries,
+    in_words,
+    percent,
+    with_legend,
+    write_segmented,
+)
 
 RNG = np.random.default_rng(5)
 

@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from model.data.images import MAX_PIXELS
-from model.data.windows import anchors, covering, highest, published, segment
-from model.errors import InputError
+from intarsia.model.data.images import MAX_PIXELS
+from intarsia.model.data.windows import anchors, covering, highest, published, segment
+from intarsia.model.errors import InputError
 
 CLASSES = 7
 

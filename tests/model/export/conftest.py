@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 from onnx import ModelProto, ValueInfoProto, checker, helper, shape_inference
 
-from model.export.network import IR_VERSION, OPSET
-from model.export.writer import Writer
+from intarsia.model.export.network import IR_VERSION, OPSET
+from intarsia.model.export.writer import Writer
 
 Arrays = Mapping[str, NDArray[Any]]
 

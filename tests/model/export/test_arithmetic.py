@@ -5,10 +5,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from model.export import arithmetic
-from model.integer.arithmetic import isqrt as exact_isqrt
-from model.integer.arithmetic import layernorm, rshift_rhe, saturate
-from model.integer.arithmetic import residual as exact_residual
+from intarsia.model.export import arithmetic
+from intarsia.model.integer.arithmetic import isqrt as exact_isqrt
+from intarsia.model.integer.arithmetic import layernorm, rshift_rhe, saturate
+from intarsia.model.integer.arithmetic import residual as exact_residual
 
 
 def around(c: int, rng: np.random.Generator) -> np.ndarray:

@@ -11,14 +11,14 @@ from onnx import TensorProto, shape_inference
 from onnx.reference import ReferenceEvaluator
 from onnx.reference.op_run import OpRun
 
-from model.data.scenes import generate
-from model.errors import InputError
-from model.export import export_onnx, network
-from model.integer.executor import Executor
-from model.integer.graph import Node, QuantizeOptions
-from model.quantize.ptq import quantize
-from model.segmenter import Segmenter, SegmenterConfig
-from sim.random_graph import random_graph, random_image, renamed, reordered, rewired
+from intarsia.model.data.scenes import generate
+from intarsia.model.errors import InputError
+from intarsia.model.export import export_onnx, network
+from intarsia.model.integer.executor import Executor
+from intarsia.model.integer.graph import Node, QuantizeOptions
+from intarsia.model.networks.segmenter import Segmenter, SegmenterConfig
+from intarsia.model.quantize.ptq import quantize
+from intarsia.sim.random_graph import random_graph, random_image, renamed, reordered, rewired
 
 INTEGERS = {
     TensorProto.INT8, TensorProto.UINT8, TensorProto.INT16, TensorProto.UINT16,

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from model.export.operators import EMITTERS
-from model.integer.constants import GELU_FORMS
-from model.integer.graph import Node, Tensor
-from model.integer.operators import REFERENCE
+from intarsia.model.export.operators import EMITTERS
+from intarsia.model.integer.constants import GELU_FORMS
+from intarsia.model.integer.graph import Node, Tensor
+from intarsia.model.integer.operators import REFERENCE
 
 
 @pytest.fixture

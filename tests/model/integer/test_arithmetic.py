@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from model.integer import arithmetic as ia
+from intarsia.model.integer import arithmetic as ia
 
 I31 = 2**31 - 1
 INT8 = list(range(-128, 128))

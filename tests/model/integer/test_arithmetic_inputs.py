@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from model.integer import arithmetic as ia
+from intarsia.model.integer import arithmetic as ia
 
 FORMS = tuple(ia.GELU_FORMS)
 ROW_OPERATORS = [

@@ -11,10 +11,10 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from model.errors import InputError
-from model.integer import artifact
-from model.integer.artifact import load_artifact, save_artifact
-from model.integer.executor import Executor
+from intarsia.model.errors import InputError
+from intarsia.model.integer import artifact
+from intarsia.model.integer.artifact import load_artifact, save_artifact
+from intarsia.model.integer.executor import Executor
 
 
 @pytest.fixture
@@ -510,7 +510,7 @@ def test_arrays_that_lie_over_each_other_are_refused(path):
 
 
 def test_a_tensor_too_large_for_memory_is_refused(monkeypatch, path):
-    monkeypatch.setattr("model.integer.check.MAX_ELEMENTS", 10_000)
+    monkeypatch.setattr("intarsia.model.integer.check.MAX_ELEMENTS", 10_000)
     with pytest.raises(
         InputError, match=r"must have at most 10000 elements, not \[60, 80, 3\], which are 14400"
     ):

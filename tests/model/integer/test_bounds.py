@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from model.errors import InputError
-from model.integer import bounds
-from model.integer.check import check_graph
+from intarsia.model.errors import InputError
+from intarsia.model.integer import bounds
+from intarsia.model.integer.check import check_graph
 
 
 def with_attributes(graph, name, **changes):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from model.integer import arithmetic as ia
+from intarsia.model.integer import arithmetic as ia
 
 MANTISSAS = st.floats(0.5, 1, exclude_max=True)
 

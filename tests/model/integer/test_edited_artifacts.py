@@ -8,8 +8,8 @@ import time
 import numba
 import pytest
 
-from model.errors import InputError
-from model.integer.artifact import save_artifact
+from intarsia.model.errors import InputError
+from intarsia.model.integer.artifact import save_artifact
 from tools.fuzzing.artifacts import Judge, networks, write
 
 EDITS = 300

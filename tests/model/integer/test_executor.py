@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from model.data.scenes import generate
-from model.errors import InputError
-from model.integer import executor, operators
-from model.integer.executor import Executor
-from model.integer.graph import IMAGE, LABELS, QuantizeOptions
-from model.quantize.ptq import quantize
+from intarsia.model.data.scenes import generate
+from intarsia.model.errors import InputError
+from intarsia.model.integer import executor, operators
+from intarsia.model.integer.executor import Executor
+from intarsia.model.integer.graph import IMAGE, LABELS, QuantizeOptions
+from intarsia.model.quantize.ptq import quantize
 from tests.conftest import SIZE, random_segmenter
 
 VARIANTS = [

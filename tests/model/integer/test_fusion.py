@@ -7,15 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from model.data.scenes import generate
-from model.export import export_onnx
-from model.export.runtime import run_onnx
-from model.integer.check import check_graph
-from model.integer.executor import Executor
-from model.integer.fusion import attentions
-from model.integer.graph import LABELS, Graph, Node, Tensor
-from sim.agreement import engine_disagreements
-from sim.random_graph import random_graph, random_image, reordered, rewired
+from intarsia.model.data.scenes import generate
+from intarsia.model.export import export_onnx
+from intarsia.model.export.runtime import run_onnx
+from intarsia.model.integer.check import check_graph
+from intarsia.model.integer.executor import Executor
+from intarsia.model.integer.fusion import attentions
+from intarsia.model.integer.graph import LABELS, Graph, Node, Tensor
+from intarsia.sim.agreement import engine_disagreements
+from intarsia.sim.random_graph import random_graph, random_image, reordered, rewired
 
 A, B = "encoder.blocks.0", "encoder.blocks.1"
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from model.integer import arithmetic as ia
+from intarsia.model.integer import arithmetic as ia
 
 I31 = 2**31 - 1
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from model.data.images import normalize
-from model.integer.executor import Executor
-from model.integer.graph import IMAGE, QuantizeOptions
-from model.quantize.fake import FakeQuantSegmenter
-from model.quantize.ptq import calibrate
+from intarsia.model.data.images import normalize
+from intarsia.model.integer.executor import Executor
+from intarsia.model.integer.graph import IMAGE, QuantizeOptions
+from intarsia.model.quantize.fake import FakeQuantSegmenter
+from intarsia.model.quantize.ptq import calibrate
 from tests.conftest import random_segmenter
 
 OPTIONS = [

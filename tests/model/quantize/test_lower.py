@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model.errors import InputError
-from model.integer import arithmetic, bounds
-from model.integer.graph import QuantizeOptions
-from model.quantize import lower
+from intarsia.model.errors import InputError
+from intarsia.model.integer import arithmetic, bounds
+from intarsia.model.integer.graph import QuantizeOptions
+from intarsia.model.quantize import lower
 
 OPTIONS = QuantizeOptions()
 
@@ -103,7 +103,7 @@ def test_probabilities_that_could_overflow_are_refused_by_name():
 
 @pytest.mark.parametrize("name", ["vit", "deit"])
 def test_the_pixel_table_is_the_normalization(name):
-    from model.segmenter.config import NORMALIZATIONS
+    from intarsia.model.networks.segmenter.config import NORMALIZATIONS
 
     table, scale = lower.pixel_table(name)
     mean, deviation = NORMALIZATIONS[name]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from model.errors import InputError
-from model.quantize.observer import Observer, Ranges
+from intarsia.model.errors import InputError
+from intarsia.model.quantize.observer import Observer, Ranges
 
 
 def test_the_first_batch_initialises_and_later_ones_move_by_the_momentum():

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from model.errors import InputError
-from model.quantize.outline import outline
-from model.segmenter import SegmenterConfig
+from intarsia.model.errors import InputError
+from intarsia.model.networks.segmenter import SegmenterConfig
+from intarsia.model.quantize.outline import outline
 
 
 def test_it_is_the_quantized_graph_without_its_values(graph):

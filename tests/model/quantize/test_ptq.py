@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from model.data.scenes import generate
-from model.errors import InputError
-from model.integer.executor import Executor
-from model.integer.graph import LABELS, MASKS, QuantizeOptions
-from model.quantize.ptq import calibrate, quantize
+from intarsia.model.data.scenes import generate
+from intarsia.model.errors import InputError
+from intarsia.model.integer.executor import Executor
+from intarsia.model.integer.graph import LABELS, MASKS, QuantizeOptions
+from intarsia.model.quantize.ptq import calibrate, quantize
 from tests.conftest import SIZE, random_segmenter
 
 

@@ -1,4 +1,7 @@
-"""The whole accelerator between a host and a memory that others wrote; `python -m sim.bus` plays more."""
+"""The whole accelerator between a host and a memory that others wrote.
+
+`python -m intarsia.sim.bus` plays more.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,9 @@ from dataclasses import replace
 
 import pytest
 
-from sim.bus.case import Case, Run, Stop
-from sim.bus.cases import CASES, crowd
-from sim.bus.check import check, play
+from intarsia.sim.bus.case import Case, Run, Stop
+from intarsia.sim.bus.cases import CASES, crowd
+from intarsia.sim.bus.check import check, play
 
 SEEDS = {"smooth": 1, "stalled": 2, "wrong": 3, "crowded": 5, "broken_bus": 2, "deadlock": 2, "silent": 3}
 

@@ -9,7 +9,7 @@ import pytest
 from amaranth.hdl import ClockDomain, Module
 from amaranth.sim import Simulator
 
-from sim.bus.monitor import CHANNELS, RULES, Monitor
+from intarsia.sim.bus.monitor import CHANNELS, RULES, Monitor
 
 READ = [
     {"m_axi_arvalid": 1, "m_axi_araddr": 64},

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 from amaranth.hdl import Assert, Assume, Cover, Fragment, Module, Signal
 
-from hw.divide import SerialDivider
-from hw.stream import Buffer
-from sim.formal import __main__ as command
-from sim.formal.division import SerialQuotient
-from sim.formal.proof import Outcome, Proof, Spec, check
-from sim.formal.prove import PROOFS, prove
-from sim.formal.streams import BufferHeld, BufferQueue, BufferRegistered
-from sim.runner import SimulatorError
+from intarsia.hw.interfaces.stream import Buffer
+from intarsia.hw.lib.divide import SerialDivider
+from intarsia.sim.formal import __main__ as command
+from intarsia.sim.formal.division import SerialQuotient
+from intarsia.sim.formal.proof import Outcome, Proof, Spec, check
+from intarsia.sim.formal.prove import PROOFS, prove
+from intarsia.sim.formal.streams import BufferHeld, BufferQueue, BufferRegistered
+from intarsia.synth.process import SimulatorError
 
 
 @pytest.fixture(autouse=True)

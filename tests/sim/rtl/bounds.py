@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from emu.isa import Instruction, Load, Matmul, Space, Store, Unit, Wait
-from emu.isa.encoding import OPCODE
+from intarsia.arch.isa import Instruction, Load, Matmul, Space, Store, Unit, Wait
+from intarsia.arch.isa.encoding import OPCODE
 from tests.sim.rtl.case import (
     ARG,
     BANK,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emu.isa import (
+from intarsia.arch.isa import (
     UNIT,
     Argmax,
     Expand,
@@ -27,9 +27,9 @@ from emu.isa import (
     Unit,
     Wait,
 )
-from emu.isa.encoding import OPCODE, OPCODES
-from emu.machine import PARAMETERS_BYTES, TABLE_BYTES, Machine
-from emu.program import Program, Region, Segment
+from intarsia.arch.isa.encoding import OPCODE, OPCODES
+from intarsia.arch.machine import PARAMETERS_BYTES, TABLE_BYTES, Machine
+from intarsia.arch.program import Program, Region, Segment
 
 MACHINE = Machine.load("tests/hw/whole.toml")
 BANK = MACHINE.bank_bytes

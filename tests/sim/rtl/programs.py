@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from emu.isa import Instruction, Load, Space, Store, Unit, Wait
-from emu.program import Probe, Program, Region, Segment
-from tests.emu.machines import MACHINE
+from intarsia.arch.isa import Instruction, Load, Space, Store, Unit, Wait
+from intarsia.arch.program import Probe, Program, Region, Segment
+from tests.arch.machines import MACHINE
 
 BYTES = 96
 

@@ -9,17 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emu.execute import MachineError, run, unwritten
-from emu.isa import INSTRUCTION_BYTES, Space, Unit, decode, encode
-from emu.ports import ProgramError, check_program
-from emu.timing import simulate_program
-from hw.control import DONE, ERROR, ERROR_INDEX, ERROR_ITERATION, ERROR_SEGMENT, STATUS
-from model.errors import InputError
-from sim.rtl.compile import compile_accelerator
-from sim.rtl.design import USUAL_DEPTH, accelerator_verilog
-from sim.rtl.job import job
-from sim.rtl.play import Played, play
-from sim.rtl.probes import RECORD
+from intarsia.arch.hazards import ProgramError, check_program
+from intarsia.arch.isa import INSTRUCTION_BYTES, Space, Unit, decode, encode
+from intarsia.arch.timing import simulate_program
+from intarsia.emu.execute import MachineError, run, unwritten
+from intarsia.hw.sequencer.control import DONE, ERROR, ERROR_INDEX, ERROR_ITERATION, ERROR_SEGMENT, STATUS
+from intarsia.model.errors import InputError
+from intarsia.sim.rtl.compile import compile_accelerator
+from intarsia.sim.rtl.design import USUAL_DEPTH, accelerator_verilog
+from intarsia.sim.rtl.job import job
+from intarsia.sim.rtl.play import Played, play
+from intarsia.sim.rtl.probes import RECORD
 from tests.sim.rtl.bounds import cases
 from tests.sim.rtl.case import DRAM_BYTES, MACHINE, Case
 

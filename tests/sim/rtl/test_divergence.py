@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from emu.isa import Unit
-from emu.timing import simulate_program
-from sim.rtl.divergence import first_divergence
+from intarsia.arch.isa import Unit
+from intarsia.arch.timing import simulate_program
+from intarsia.sim.rtl.divergence import first_divergence
 from tests.sim.rtl.programs import copies
 
 

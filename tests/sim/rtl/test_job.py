@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from emu.isa import Unit, decode
-from model.errors import InputError
-from sim.rtl.job import job, longest_queue, memory_writes
+from intarsia.arch.isa import Unit, decode
+from intarsia.model.errors import InputError
+from intarsia.sim.rtl.job import job, longest_queue, memory_writes
 from tests.sim.rtl.programs import BYTES, copies
 
 

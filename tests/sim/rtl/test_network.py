@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from emu.compile import compile_graph, memory_image
-from emu.machine import Machine
-from model.data.scenes import generate
-from model.integer.graph import QuantizeOptions
-from model.quantize.ptq import quantize
-from sim.rtl.network import compare_network, middle_window
-from sim.rtl.probes import expected
+from intarsia.arch.machine import Machine
+from intarsia.emu.compile import compile_graph, memory_image
+from intarsia.model.data.scenes import generate
+from intarsia.model.integer.graph import QuantizeOptions
+from intarsia.model.quantize.ptq import quantize
+from intarsia.sim.rtl.network import compare_network, middle_window
+from intarsia.sim.rtl.probes import expected
 from tests.conftest import random_segmenter
 
 

@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from emu.machine import Machine
-from hw.accelerator import Accelerator
-from hw.accumulator import Accumulator
-from hw.bursts import Bursts
-from hw.queue import Queue
-from hw.verilog import verilog_text
-from sim.flat_scratchpad import FlatScratchpad
-from sim.rtl import compile as compiling
-from sim.rtl import run
-from sim.rtl.network import compare_network
+from intarsia.arch.machine import Machine
+from intarsia.hw.accelerator import Accelerator
+from intarsia.hw.dma.bursts import Bursts
+from intarsia.hw.sequencer.queue import Queue
+from intarsia.hw.units.mac_array.accumulator import Accumulator
+from intarsia.sim.flat_scratchpad import FlatScratchpad
+from intarsia.sim.rtl import compile as compiling
+from intarsia.sim.rtl import run
+from intarsia.sim.rtl.network import compare_network
+from intarsia.synth.verilog import verilog_text
 
 SHORT = (
     "self.length.eq(Mux(ends, end[word:block], ~Const(0, block - word)) - here[word:block])",

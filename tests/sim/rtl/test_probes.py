@@ -7,8 +7,8 @@ import zlib
 import numpy as np
 import pytest
 
-from emu.isa import Unit
-from sim.rtl.probes import DIFFERENT, EQUAL, NOT_REACHED, count_values, count_wrong, expected
+from intarsia.arch.isa import Unit
+from intarsia.sim.rtl.probes import DIFFERENT, EQUAL, NOT_REACHED, count_values, count_wrong, expected
 from tests.sim.rtl.programs import BYTES, contents, copies
 
 

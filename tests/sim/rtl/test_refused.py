@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from emu.execute import execute
-from emu.isa import Gelu, Instruction, Load, Lookup, Matmul, Space, Store, Unit, Wait
-from emu.ports import ProgramError, check_program
-from emu.program import Program, Region, Segment
-from sim.rtl import run
-from sim.rtl.run import compare_program
-from tests.emu.machines import MACHINE
+from intarsia.arch.hazards import ProgramError, check_program
+from intarsia.arch.isa import Gelu, Instruction, Load, Lookup, Matmul, Space, Store, Unit, Wait
+from intarsia.arch.program import Program, Region, Segment
+from intarsia.emu.execute import execute
+from intarsia.sim.rtl import run
+from intarsia.sim.rtl.run import compare_program
+from tests.arch.machines import MACHINE
 
 BANK = MACHINE.bank_bytes
 PIXELS = Load(0, Space.SCRATCHPAD, 0, 4096)

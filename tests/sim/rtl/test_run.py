@@ -7,19 +7,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from emu.isa import Unit
-from emu.machine import Machine
-from emu.timing import ProgramError, simulate_program
-from hw.control import ERROR, ERROR_INDEX, ERROR_ITERATION, ERROR_SEGMENT, STATUS
-from hw.ports import BUS_ERROR
-from sim.rtl import run
-from sim.rtl.compile import compile_accelerator
-from sim.rtl.design import accelerator_verilog, program_depth
-from sim.rtl.job import BUSY, CYCLES_HIGH, CYCLES_LOW, job
-from sim.rtl.play import Played, play
-from sim.rtl.probes import EQUAL, RECORD, expected
-from sim.rtl.run import compare_program
-from tests.emu.machines import MACHINE
+from intarsia.arch.isa import Unit
+from intarsia.arch.machine import Machine
+from intarsia.arch.timing import ProgramError, simulate_program
+from intarsia.hw.interfaces.ports import BUS_ERROR
+from intarsia.hw.sequencer.control import ERROR, ERROR_INDEX, ERROR_ITERATION, ERROR_SEGMENT, STATUS
+from intarsia.sim.rtl import run
+from intarsia.sim.rtl.compile import compile_accelerator
+from intarsia.sim.rtl.design import accelerator_verilog, program_depth
+from intarsia.sim.rtl.job import BUSY, CYCLES_HIGH, CYCLES_LOW, job
+from intarsia.sim.rtl.play import Played, play
+from intarsia.sim.rtl.probes import EQUAL, RECORD, expected
+from intarsia.sim.rtl.run import compare_program
+from tests.arch.machines import MACHINE
 from tests.sim.rtl.programs import contents, copies
 
 

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from vcd.reader import TokenKind, tokenize
 
-from emu.isa import Unit, Wait
-from emu.machine import Machine
-from emu.timing import simulate_program
-from model.errors import InputError
-from sim.rtl import waves as module
-from sim.rtl.place import number_of, place_of
-from sim.rtl.run import compare_program
-from sim.rtl.waves import AROUND, Waves
+from intarsia.arch.isa import Unit, Wait
+from intarsia.arch.machine import Machine
+from intarsia.arch.timing import simulate_program
+from intarsia.model.errors import InputError
+from intarsia.sim.rtl import waves as module
+from intarsia.sim.rtl.place import number_of, place_of
+from intarsia.sim.rtl.run import compare_program
+from intarsia.sim.rtl.waves import AROUND, Waves
 from tests.sim.rtl.programs import contents, copies
 
 PROGRAM = replace(copies(), machine=Machine.load("tests/hw/whole.toml"))

@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from sim.suite.play import play
+from intarsia.sim.suite.play import play
 from tests.sim.suite.toy import TARGETS
 
 if __name__ == "__main__":

@@ -9,11 +9,11 @@ import time
 
 import pytest
 
-from sim.mutants import Score
-from sim.runner import SimulatorError
-from sim.suite.forks import CRASHED, each
-from sim.suite.score import score
-from sim.suite.target import parameters
+from intarsia.sim.suite.forks import CRASHED, each
+from intarsia.sim.suite.score import score
+from intarsia.sim.suite.target import parameters
+from intarsia.synth.mutants import Score
+from intarsia.synth.process import SimulatorError
 from tests.sim.suite.toy import TARGETS, Toy
 
 COUNT = 30

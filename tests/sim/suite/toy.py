@@ -9,7 +9,7 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from sim.suite.target import Target
+from intarsia.sim.suite.target import Target
 
 
 class Toy(wiring.Component):

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model.integer.arithmetic import requantize, shiftmax
-from model.integer.kernels import attention, attention_steps, shiftmax_rows
+from intarsia.model.integer.arithmetic import requantize, shiftmax
+from intarsia.model.integer.kernels import attention, attention_steps, shiftmax_rows
 
 SCORE, OUTPUT = (20001, 26), (20001, 29)
 

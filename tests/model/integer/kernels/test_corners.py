@@ -10,11 +10,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from model.integer import arithmetic
-from model.integer.constants import MAX_BIAS
-from model.integer.fast import prepare
-from model.integer.graph import Node
-from model.integer.kernels import attention_steps, layernorm, linear, residual, shiftmax_rows
+from intarsia.model.integer import arithmetic
+from intarsia.model.integer.constants import MAX_BIAS
+from intarsia.model.integer.fast import prepare
+from intarsia.model.integer.graph import Node
+from intarsia.model.integer.kernels import attention_steps, layernorm, linear, residual, shiftmax_rows
 
 I31 = 2**31 - 1
 

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model.integer.arithmetic import requantize
-from model.integer.kernels import linear
+from intarsia.model.integer.arithmetic import requantize
+from intarsia.model.integer.kernels import linear
 
 SHAPES = [(1, 1, 1), (7, 17, 3), (17, 40, 64), (50, 150, 33), (97, 130, 192), (1025, 48, 70)]
 ENGINES = pytest.mark.parametrize("byte_products", [False, True])

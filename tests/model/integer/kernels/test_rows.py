@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from model.integer import arithmetic
-from model.integer.kernels import (
+from intarsia.model.integer import arithmetic
+from intarsia.model.integer.kernels import (
     argmax_rows,
     enlarge,
     layernorm,

@@ -1,0 +1,100 @@
+"""Assembly text: one instruction a line, `matmul x=0x100 y=0x0 ... layout=packed`; `#` begins a comment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import MISSING, fields
+from enum import IntEnum
+from typing import Any
+
+from intarsia.arch.isa.encoding import OPCODES, Field, encode
+from intarsia.arch.isa.instructions import Instruction
+from intarsia.model.errors import InputError
+
+_NAMES = {
+    kind.__name__.lower(): (kind, {field.name: field for field in table})
+    for kind, table in OPCODES.values()
+}
+_DEFAULTS: dict[type, dict[str, Any]] = {
+    kind: {field.name: field.default for field in fields(kind) if field.default is not MISSING}
+    for kind, _ in OPCODES.values()
+}
+_ADDRESSES = {"dram", "address", "x", "y", "out", "source", "target", "identity"}
+
+
+def assemble(text: str) -> list[Instruction]:
+    """The instructions of a text; an error is an InputError with the number of its line."""
+    instructions = []
+    for number, line in enumerate(text.splitlines(), 1):
+        words = line.partition("#")[0].split()
+        if words:
+            try:
+                instructions.append(_instruction(words))
+            except InputError as error:
+                raise InputError(f"line {number}: {error}") from None
+    return instructions
+
+
+def disassemble(instructions: Sequence[Instruction]) -> str:
+    """One line per instruction; fields at their default are left out."""
+    return "".join(_line(instruction) + "\n" for instruction in instructions)
+
+
+def _instruction(words: list[str]) -> Instruction:
+    name, *pairs = words
+    if name not in _NAMES:
+        raise InputError(f"unknown instruction {name!r}; known are {', '.join(_NAMES)}")
+    kind, table = _NAMES[name]
+    values: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or key not in table:
+            raise InputError(f"{name}: {pair!r} is not FIELD=VALUE with FIELD one of {', '.join(table)}")
+        if key in values:
+            raise InputError(f"{name}: {key} is given twice")
+        values[key] = _value(name, table[key], value)
+    if missing := [key for key in table if key not in values and key not in _DEFAULTS[kind]]:
+        raise InputError(f"{name}: missing {', '.join(missing)}")
+    instruction: Instruction = kind(**values)
+    encode(instruction)  # refuses what has no encoding
+    return instruction
+
+
+def _value(name: str, field: Field, text: str) -> Any:
+    if issubclass(field.type, IntEnum):
+        members = {
+            member.name.lower(): member for member in field.type if field.low <= member <= field.high
+        }
+        if text not in members:
+            raise InputError(f"{name}: {field.name} is {text!r}, one of {', '.join(members)} is wanted")
+        return members[text]
+    try:
+        number = int(text, 0)
+        field.pack(number)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from None
+    except ValueError:
+        raise InputError(f"{name}: {field.name} is {text!r}, {field.wanted()} is wanted") from None
+    return bool(number) if field.type is bool else number
+
+
+def operands(instruction: Instruction) -> dict[str, str]:
+    """The fields as the text has them; those at their default are left out."""
+    defaults = _DEFAULTS[type(instruction)]
+    values = {field.name: getattr(instruction, field.name) for field in fields(instruction)}
+    # A layout is always told: it says what y means.
+    told = {
+        name: value for name, value in values.items() if name == "layout" or value != defaults.get(name)
+    }
+    return {name: _text(name, value) for name, value in told.items()}
+
+
+def _line(instruction: Instruction) -> str:
+    name = type(instruction).__name__.lower()
+    return " ".join([name, *(f"{key}={text}" for key, text in operands(instruction).items())])
+
+
+def _text(name: str, value: Any) -> str:
+    if isinstance(value, IntEnum):
+        return value.name.lower()
+    return hex(value) if name in _ADDRESSES else str(int(value))

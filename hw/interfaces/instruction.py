@@ -1,0 +1,95 @@
+"""Instructions as hardware sees them: the fields of emu.isa's table, cut out of 256 bits."""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import or_
+
+from amaranth.hdl import Cat, Const, Mux, Value
+
+from intarsia.arch.isa import UNIT, Instruction, Wait
+from intarsia.arch.isa.encoding import OPCODE, OPCODES, Field, known_bits
+
+INSTRUCTION_BITS = 256
+WORD_BITS = 32
+ILLEGAL_OPCODE = 1
+ILLEGAL_FIELD = 2
+
+
+def opcode(word: Value) -> Value:
+    """The lowest byte of an instruction."""
+    return word[:8]
+
+
+def is_kind(word: Value, kind: type[Instruction]) -> Value:
+    """Whether an instruction is of this kind."""
+    return opcode(word) == OPCODE[kind]
+
+
+def field(word: Value, kind: type[Instruction], name: str) -> Value:
+    """A field's value, in the units of `arch.isa`: strides in bytes."""
+    return _value(word, _fields(kind)[name])
+
+
+def illegal(word: Value, unit: Value) -> Value:
+    """0, or the code of the error that this instruction is in the queue of `unit` (docs/machine.md, 8).
+
+    Opcode, unused bits and the ranges of single fields; what depends on the machine, its units see.
+    """
+    code: Value = Const(ILLEGAL_OPCODE, 2)
+    for kind, _ in OPCODES.values():
+        own = is_kind(word, kind)
+        if kind is not Wait:
+            own &= unit == UNIT[kind]
+        code = Mux(own, Mux(_out_of_range(word, kind), ILLEGAL_FIELD, 0), code)
+    return code
+
+
+def _fields(kind: type[Instruction]) -> dict[str, Field]:
+    return {f.name: f for f in OPCODES[OPCODE[kind]][1]}
+
+
+def _raw(word: Value, f: Field) -> Value:
+    low = f.word * WORD_BITS + f.shift
+    bits = word[low : low + f.bits]
+    return bits.as_signed() if f.low < 0 else bits
+
+
+def _value(word: Value, f: Field) -> Value:
+    raw = _raw(word, f)
+    return raw << (f.scale.bit_length() - 1) if f.scale > 1 else raw
+
+
+def _out_of_range(word: Value, kind: type[Instruction]) -> Value:
+    bad = []
+    known, fixed, mask = known_bits(OPCODE[kind])
+    for number, bits in enumerate(known):
+        if unknown := ~bits & (1 << WORD_BITS) - 1:
+            part = word[number * WORD_BITS : (number + 1) * WORD_BITS]
+            bad.append((part & unknown) != 0)
+    if mask:
+        bad.append((word[:WORD_BITS] & mask) != fixed)
+    for f in _fields(kind).values():
+        raw = _raw(word, f)
+        low, high = f.low // f.scale, f.high // f.scale
+        smallest, largest = (
+            (-(1 << f.bits - 1), (1 << f.bits - 1) - 1) if f.low < 0 else (0, (1 << f.bits) - 1)
+        )
+        if low > smallest:
+            bad.append(raw < low)
+        if high < largest:
+            bad.append(raw > high)
+    return reduce(or_, bad, Const(0, 1))
+
+
+def assembled(kind: type[Instruction], **values: Value) -> Value:
+    """The word of an instruction with these fields, in the units of `arch.isa`; others are 0."""
+    code = OPCODE[kind]
+    bits: list[Value] = [Const(code >> k & 1, 1) for k in range(INSTRUCTION_BITS)]
+    for name, value in values.items():
+        f = _fields(kind)[name]
+        low = f.word * WORD_BITS + f.shift
+        scale = f.scale.bit_length() - 1
+        padded = Cat(value, Const(0, f.bits + scale))
+        bits[low : low + f.bits] = padded[scale : scale + f.bits]
+    return Cat(bits)

@@ -1,0 +1,315 @@
+"""Program files: what is saved comes back, what was changed is refused."""
+
+import dataclasses
+import hashlib
+import json
+import struct
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from intarsia.arch.isa import Gelu, Load, Lookup, Matmul, Space, Store, Unit, Wait
+from intarsia.arch.machine import PRESETS, Machine
+from intarsia.arch.program import REGION_KINDS, Probe, Program, Region, Segment
+from intarsia.model.errors import InputError
+
+PREFIX = struct.Struct("<8sIIQ")
+START = PREFIX.size + 32
+LOAD = Load(0x40, Space.SCRATCHPAD, 0, 256, based=True)
+GELU = Gelu(0, 0x8000, 4, 64, 64, 64, 1)
+
+
+FLOAT = Probe("x", Unit.LOAD, 0, 0, 64, 4, 64, "float32", 0, 0)
+
+
+def queues(**by_unit):
+    return tuple(tuple(by_unit.get(unit.name.lower(), ())) for unit in Unit)
+
+
+def segment(**changes):
+    parts = {
+        "name": "encoder",
+        "queues": queues(load=[LOAD, Wait(Unit.GELU, -1), LOAD], gelu=[Wait(Unit.LOAD, 1), GELU]),
+        "labels": queues(load=["encoder.{i}.x", "encoder.{i}.y"], gelu=["encoder.{i}.gelu"]),
+        "repeat": 12,
+        "base": 64,
+        "base_step": 4096,
+        "probes": (
+            Probe("encoder.{i}.gelu", Unit.GELU, 0, 0x8000, 64, 4, 64, "int8", 0, 0),
+            Probe("encoder.{i}.y", Unit.LOAD, 1, 0, 64, 4, 64, "int16", 4, 64, head=2),
+        ),
+    }
+    return Segment(**{**parts, **changes})
+
+
+def program(**changes):
+    parts = {
+        "machine": Machine.load("mobile"),
+        "segments": (segment(), Segment("end", queues(store=[Store(0, 0, 1)]), queues(store=["labels"]))),
+        "regions": (Region("image", 0, 64, "image"), Region("block 0", 64, 960, "weights")),
+        "dram_bytes": 1024,
+        "label_dtype": "uint8",
+    }
+    return Program(**{**parts, **changes})
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "program.bin"
+    program().save(path)
+    return path
+
+
+def rewrite(path, change):
+    """Changes the header and makes lengths and checksum right again."""
+    data = path.read_bytes()
+    magic, version, size, _ = PREFIX.unpack_from(data)
+    header, code = json.loads(data[START : START + size]), data[START + size :]
+    changed = change(header, code)
+    header, code = (header, code) if changed is None else changed
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    prefix = PREFIX.pack(magic, version, len(text), len(code))
+    path.write_bytes(prefix + hashlib.sha256(prefix + text + code).digest() + text + code)
+
+
+def refused(path) -> str:
+    with pytest.raises(InputError) as error:
+        Program.load(path)
+    assert str(error.value).startswith(str(path))
+    return str(error.value).removeprefix(f"{path}: ").removeprefix(f"{path} ")
+
+
+def test_what_is_saved_comes_back(path):
+    assert Program.load(path) == program()
+    assert Program.load(str(path)) == program()
+
+
+def test_saving_twice_gives_the_same_bytes(path, tmp_path):
+    again = tmp_path / "new" / "again"
+    Program.load(path).save(again)
+    assert again.read_bytes() == path.read_bytes()
+
+
+def test_instructions_stand_at_the_end_in_their_encoding(path):
+    assert path.read_bytes()[-32:][:4] == bytes([3, 1, 0, 0])
+
+
+names = st.text(max_size=8)
+texts = st.sampled_from(["a", "b.{i}", "größe"])
+
+
+def test_names_in_an_iteration():
+    one = segment(repeat=2, names=(("b.{i}", ("x", "b.{i}")),))
+    assert [one.name_of("a.{i}", i) for i in range(2)] == ["a.0", "a.1"]
+    assert [one.name_of("b.{i}", i) for i in range(2)] == ["x", "b.{i}"]
+    assert [one.same_in_all(label) for label in ("a", "a.{i}", "b.{i}")] == [True, False, False]
+
+
+def test_names_that_do_not_follow_from_the_iteration_are_kept(path):
+    listed = program(segments=(segment(repeat=2, names=(("a", ("x", "y")),)),))
+    listed.save(path)
+    assert Program.load(path) == listed
+    with pytest.raises(InputError, match=r"segment encoder: a has 1 names, one for each of 2 iterations"):
+        program(segments=(segment(repeat=2, names=(("a", ("x",)),)),)).save(path)
+
+
+@pytest.mark.parametrize(
+    "names, sentence",
+    [
+        (1, "names is 1, a list is wanted"),
+        ([["a"]], "names holds 1 values, a label and its names are wanted"),
+        ([["a", "b"]], "names is 'b', a list is wanted"),
+        ([["a", [1]]], "names is 1, a text is wanted"),
+    ],
+)
+def test_names_of_another_kind_are_refused(path, names, sentence):
+    def change(header, code):
+        header["segments"][0]["names"] = names
+
+    rewrite(path, change)
+    assert refused(path) == sentence
+
+
+sizes = st.integers(0, 2**31)
+instructions = {
+    Unit.LOAD: st.just(LOAD),
+    Unit.STORE: st.builds(Store, sizes, sizes, st.just(4)),
+    Unit.ARRAY: st.builds(Matmul, sizes, *[st.just(16)] * 8),
+    Unit.GELU: st.just(GELU),
+    Unit.ELEMENTWISE: st.builds(Lookup, sizes, *[st.just(16)] * 5),
+}
+waits = st.builds(Wait, st.sampled_from(Unit), st.integers(-9, 9))
+
+
+@st.composite
+def segments(draw):
+    lists = [
+        draw(st.lists(waits | instructions[unit] if unit in instructions else waits, max_size=4))
+        for unit in Unit
+    ]
+    totals = [sum(not isinstance(each, Wait) for each in queue) for queue in lists]
+    labels = tuple(tuple(draw(texts) for _ in range(total)) for total in totals)
+    places = [(unit, index) for unit in Unit for index in range(totals[unit])]
+    bases = st.integers(0, 2**20).map(lambda words: words * 64)  # words of the widest port of a preset
+    small = st.integers(0, 99)
+    probes = [
+        Probe(draw(texts), *place, *(draw(small) for _ in range(4)), "int8", 1, 2, draw(st.none() | small))
+        for place in places
+    ]
+    return Segment(
+        draw(names), tuple(map(tuple, lists)), labels, draw(st.integers(1, 99)), draw(bases), draw(bases),
+        tuple(probes),
+    )  # fmt: skip
+
+
+@settings(max_examples=30)
+@given(
+    st.sampled_from(PRESETS),
+    st.lists(segments(), max_size=3),
+    st.lists(st.builds(Region, names, sizes, sizes, st.sampled_from(REGION_KINDS)), max_size=3),
+    st.sampled_from(["uint8", "uint16"]),
+)
+def test_any_program_round_trips(tmp_path_factory, preset, segments, regions, dtype):
+    whole = Program(Machine.load(preset), tuple(segments), tuple(regions), 2**32, dtype)
+    path = tmp_path_factory.getbasetemp() / "any.bin"
+    whole.save(path)
+    assert Program.load(path) == whole
+
+
+def test_every_truncation_is_refused(path):
+    data = path.read_bytes()
+    for size in [*range(START + 1), (START + len(data)) // 2, len(data) - 1]:
+        path.write_bytes(data[:size])
+        kind = "is not a program: " if size < 8 else f"is cut off or damaged: it has {size} bytes, "
+        assert refused(path).startswith(kind)
+    path.write_bytes(data + b"\0")
+    assert refused(path) == f"is cut off or damaged: it has {len(data) + 1} bytes, {len(data)} are wanted"
+
+
+def test_every_changed_byte_is_refused(path):
+    data = path.read_bytes()
+    for place in [*range(START + 8), *range(START, len(data), 7), len(data) - 1]:
+        changed = bytearray(data)
+        changed[place] ^= 0x10
+        path.write_bytes(changed)
+        refused(path)
+    changed = bytearray(data)
+    changed[-1] ^= 1
+    path.write_bytes(changed)
+    assert refused(path) == "is damaged: its SHA-256 is not the one that was written"
+
+
+def test_another_version_is_refused(path):
+    data = bytearray(path.read_bytes())
+    data[8] = 2
+    path.write_bytes(data)
+    assert refused(path) == "is a program of version 2, version 1 is wanted"
+
+
+def test_another_kind_of_file_and_none_are_refused(tmp_path):
+    path = tmp_path / "picture.png"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
+    assert refused(path).startswith("is not a program: it begins with b'\\x89PNG")
+    assert refused(tmp_path / "none") == "does not exist"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda header, code: (b"{", code), "the header is not JSON"),
+        (lambda header, code: (b"[" * 100000, code), "the header is not JSON"),
+        (lambda header, code: (b"[]", code), "the header lacks 'names'"),
+        (
+            lambda header, code: (header, code + code[:32]),
+            "1 instructions belong to no segment, none is wanted",
+        ),
+        (lambda header, code: (header, code[:-32]), "a queue has 0 instructions, 1 are wanted"),
+        (lambda header, code: (header, code[:-1]), "an instruction has 31 bytes, 32 are wanted"),
+        (lambda header, code: (header, code[:-32] + bytes(32)), "opcode is 0, one in 1..11 is wanted"),
+        (lambda header, code: header.pop("regions") and None, "the header lacks 'regions'"),
+        (lambda header, code: header.update(machine=3), "machine is 3, an object is wanted"),
+        (
+            lambda header, code: header["machine"].update(clock_mhz=0),
+            "machine: clock_mhz is 0, an integer in",
+        ),
+        (lambda header, code: header.update(dram_bytes="1"), "dram_bytes is '1', an integer is wanted"),
+        (lambda header, code: header.update(names=[1]), "names is 1, a text is wanted"),
+        (lambda header, code: header.update(segments={}), "segments is {}, a list is wanted"),
+        (
+            lambda header, code: header["segments"][0].update(lengths=[-1]),
+            "lengths holds -1, 0 or more is wanted",
+        ),
+        (
+            lambda header, code: header["segments"][0]["labels"][0].append(4),
+            "labels holds 4, 0..3 is wanted",
+        ),
+        (
+            lambda header, code: header["segments"][0]["probes"][0].pop() and None,
+            "a Probe has 10 values, 11 are",
+        ),
+        (
+            lambda header, code: header["segments"][0]["probes"][0].__setitem__(1, 7),
+            "unit is 7, 0..6 is wanted",
+        ),
+        (
+            lambda header, code: header["segments"][0].update(repeat=0),
+            "segment encoder: repeat is 0, 1 or more",
+        ),
+    ],
+)
+def test_a_wrong_header_is_refused_even_with_its_checksum(path, change, message):
+    rewrite(path, change)
+    assert refused(path).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (program(label_dtype="int8"), "label_dtype is 'int8', one of uint8, uint16 is wanted"),
+        (program(dram_bytes=2**32 + 1), "dram_bytes is 4294967297, 0..4294967296 is wanted"),
+        (
+            program(regions=(Region("image", 1000, 25, "image"),)),
+            "region image is at 1000 with 25 bytes, inside 0..1024 is wanted",
+        ),
+        (
+            program(regions=(Region("image", 0, 1, "picture"),)),
+            "kind of region image is 'picture', one of image, weights, constants, activations, labels is",
+        ),
+        (program(segments=(segment(queues=()),)), "segment encoder: 0 queues, 7 are wanted"),
+        (program(segments=(segment(labels=()),)), "segment encoder: 0 labels, 7 are wanted"),
+        (
+            program(segments=(segment(queues=queues(load=[GELU, LOAD])),)),
+            "segment encoder: Gelu in the queue of LOAD, its own are wanted",
+        ),
+        (
+            program(segments=(segment(labels=queues()),)),
+            "segment encoder: 0 labels for 2 instructions of LOAD, as many are wanted",
+        ),
+        (
+            program(segments=(segment(probes=(dataclasses.replace(segment().probes[0], index=1),)),)),
+            "segment encoder: index of the probe of encoder.{i}.gelu is 1, 0..0 of GELU is wanted",
+        ),
+        (
+            program(segments=(segment(probes=(FLOAT,)),)),
+            "segment encoder: dtype of the probe of x is 'float32', one of int8,",
+        ),
+        (
+            program(segments=(segment(queues=queues(load=[LOAD, dataclasses.replace(LOAD, size=0)]),
+                                      labels=queues(load=["a", "b"]), probes=()),)),
+            "load: size is 0, an integer in 1..4294967295 is wanted",
+        ),
+    ],
+)  # fmt: skip
+def test_programs_that_contradict_themselves_are_not_saved(tmp_path, wrong, message):
+    with pytest.raises(InputError) as error:
+        wrong.save(tmp_path / "program.bin")
+    assert str(error.value).startswith(message)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["base", "base_step"])
+def test_a_base_inside_a_word_of_the_bus_is_refused(tmp_path, name):
+    with pytest.raises(InputError) as refusal:
+        program(segments=(segment(**{name: 100}),)).save(tmp_path / "x.bin")
+    assert f"{name} is 100, a multiple of memory.width_bytes" in str(refusal.value)
