@@ -1,11 +1,12 @@
 """Whether program files and Verilog are those that were recorded, byte for byte: `make identity`.
 
-    python -m tools.identity [--record]
+    python -m tools.identity [--record] [PREFIX ...]
 
 For every preset: the programs of the four published sizes and of the shipped model, and the Verilog of both
 builds of the accelerator (the one for synthesis, and the one that simulates fast) and of every unit. Their
-digests are in identity.json beside this file. A change that moves no result leaves all of them as they are;
-one that means to change a program or the RTL records them anew, and its commit shows which moved.
+digests are in identity.json beside this file, under names such as edge/program/tiny; prefixes choose some.
+A change that moves no result leaves all of them as they are; one that means to change a program or the RTL
+records them anew, and its commit shows which moved.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import hashlib
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from intarsia.arch.machine import PRESETS, Machine
@@ -28,57 +30,79 @@ from intarsia.model.integer.artifact import load_artifact
 from intarsia.model.networks.segmenter.config import SIZES
 from intarsia.model.predict import ZOO
 from intarsia.sim.rtl.design import USUAL_DEPTH, accelerator_verilog
-from intarsia.synth.verilog import write_verilog
+from intarsia.synth.verilog import verilog_text
 
 RECORDED = Path(__file__).with_suffix(".json")
 SHIPPED = "scenes"
+ACCELERATOR = "accelerator"
 
 
-def digests(preset: str) -> Iterator[tuple[str, str]]:
-    """Name and SHA-256 of everything that is made for a preset."""
-    machine = Machine.load(preset)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        file = folder / "program"
-        for size in SIZES:
-            simulate(size, machine=preset).program.save(file)
-            yield f"{preset}/program/{size}", _digest(file)
-        compile_graph(load_artifact(ZOO / f"{SHIPPED}.intarsia"), machine).save(file)
-        yield f"{preset}/program/{SHIPPED}", _digest(file)
-        for unit in UNITS:
-            write_verilog({unit: make_unit(unit, machine)}, folder)
-            yield f"{preset}/verilog/{unit}", _digest(folder / f"{unit}.v")
-        write_verilog({"accelerator": Accelerator(machine, depth=1024, segments=64)}, folder, share=True)
-        yield f"{preset}/verilog/accelerator", _digest(folder / "accelerator.v")
-    text = accelerator_verilog(machine, USUAL_DEPTH)
-    yield f"{preset}/verilog/simulation", hashlib.sha256(text.encode()).hexdigest()
+def published(preset: str, size: str) -> bytes:
+    """The program file of a size of the paper."""
+    with tempfile.NamedTemporaryFile() as file:
+        simulate(size, machine=preset).program.save(Path(file.name))
+        return Path(file.name).read_bytes()
 
 
-def _digest(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+def shipped(preset: str) -> bytes:
+    """The program file of the shipped model."""
+    with tempfile.NamedTemporaryFile() as file:
+        graph = load_artifact(ZOO / f"{SHIPPED}.intarsia")
+        compile_graph(graph, Machine.load(preset)).save(Path(file.name))
+        return Path(file.name).read_bytes()
+
+
+def unit(preset: str, name: str) -> bytes:
+    """Verilog of a unit."""
+    return verilog_text(make_unit(name, Machine.load(preset)), name).encode()
+
+
+def accelerator(preset: str) -> bytes:
+    """Verilog of the whole, as for synthesis."""
+    whole = Accelerator(Machine.load(preset), depth=1024, segments=64)
+    return verilog_text(whole, ACCELERATOR, share=True).encode()
+
+
+def simulated(preset: str) -> bytes:
+    """Verilog of the whole, as it simulates fast."""
+    return accelerator_verilog(Machine.load(preset), USUAL_DEPTH).encode()
+
+
+def everything() -> dict[str, Callable[[], bytes]]:
+    """What makes each file, by its name."""
+    found: dict[str, Callable[[], bytes]] = {}
+    for preset in PRESETS:
+        found |= {f"{preset}/program/{size}": partial(published, preset, size) for size in SIZES}
+        found[f"{preset}/program/{SHIPPED}"] = partial(shipped, preset)
+        found |= {f"{preset}/verilog/{name}": partial(unit, preset, name) for name in UNITS}
+        found[f"{preset}/verilog/{ACCELERATOR}"] = partial(accelerator, preset)
+        found[f"{preset}/verilog/simulation"] = partial(simulated, preset)
+    return found
 
 
 def main() -> int:
-    """[--record] of the command line; the exit code."""
+    """[--record] [PREFIX ...] of the command line; the exit code."""
+    record = "--record" in sys.argv[1:]
+    prefixes = tuple(word for word in sys.argv[1:] if word != "--record")
     recorded: dict[str, str] = json.loads(RECORDED.read_text()) if RECORDED.exists() else {}
-    found: dict[str, str] = {}
+    make = everything()
+    names = [name for name in (make if record else {**make, **recorded}) if name.startswith(prefixes or "")]
+    moved = []
     with progress() as bar:
-        task = bar.add_task("", total=len(PRESETS) * (len(SIZES) + len(UNITS) + 3))
-        for preset in PRESETS:
-            bar.update(task, description=preset)
-            for name, digest in digests(preset):
-                found[name] = digest
-                bar.advance(task)
-    if "--record" in sys.argv[1:]:
-        with replacing(RECORDED) as path:
-            path.write_text(json.dumps(found, indent=1) + "\n")
-    moved = [
-        name for name in sorted(recorded.keys() | found.keys()) if recorded.get(name) != found.get(name)
-    ]
-    for name in moved:
-        results.print(f"{name} is not what was recorded")
-    results.print(f"{len(found)} files, {len(moved)} not as recorded")
-    return 1 if moved and "--record" not in sys.argv[1:] else 0
+        task = bar.add_task("", total=len(names))
+        for name in names:
+            bar.update(task, description=name)
+            digest = hashlib.sha256(make[name]()).hexdigest() if name in make else None
+            if digest != recorded.get(name):
+                moved.append(name)
+                results.print(f"{name} is not what was recorded")
+            if record and digest:
+                recorded[name] = digest
+                with replacing(RECORDED) as path:
+                    path.write_text(json.dumps(recorded, indent=1) + "\n")
+            bar.advance(task)
+    results.print(f"{len(names)} files, {len(moved)} not as recorded")
+    return 1 if moved and not record else 0
 
 
 if __name__ == "__main__":
