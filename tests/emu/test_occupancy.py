@@ -14,7 +14,7 @@ from intarsia.arch.program import Program
 from intarsia.arch.timing import Timeline, simulate_program
 from intarsia.emu.occupancy import LINE, occupancy_of
 from intarsia.emu.simulation import network, simulate, simulate_graph
-from tests.arch.test_timing import Queues, program, segment
+from tests.arch.programs import Queues, program, segment
 
 
 def naive(one: Program, timeline: Timeline) -> dict[int, int]:

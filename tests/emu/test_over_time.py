@@ -14,7 +14,7 @@ from intarsia.arch.timing import simulate_program
 from intarsia.emu.over_time import OverTime
 from intarsia.emu.simulation import network, simulate_graph
 from tests.arch.machines import MACHINE
-from tests.arch.test_timing import program, segment
+from tests.arch.programs import program, segment
 
 
 @pytest.fixture(scope="module", params=["whole", "short of memory"])

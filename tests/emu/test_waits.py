@@ -11,7 +11,7 @@ from intarsia.arch.program import Program
 from intarsia.arch.timing import Timeline, simulate_program
 from intarsia.emu.simulation import network, simulate
 from intarsia.emu.waits import pauses_of
-from tests.arch.test_timing import ARGMAX, LOAD, MATMUL, Queues, program, programs, segment
+from tests.arch.programs import ARGMAX, LOAD, MATMUL, Queues, program, programs, segment
 
 
 def check(one: Program, timeline: Timeline) -> None:

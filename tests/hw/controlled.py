@@ -20,9 +20,12 @@ from intarsia.hw.interfaces.axi import lite_bus
 from intarsia.hw.sequencer.control import (
     ADDRESS_BITS,
     CONTROL,
+    DONE,
     PROGRAM_STRIDE,
     PROGRAMS,
+    RUNNING,
     SEGMENTS,
+    STATUS,
     TABLE,
     TABLE_STRIDE,
     Control,
@@ -166,3 +169,16 @@ def simulate(dut: Controlled, host: Host, units: Units, body: Body) -> None:
     simulator.add_testbench(bench)
     simulator.add_testbench(background, background=True)
     simulator.run()
+
+
+async def finish(ctx: Any, host: Host) -> int:
+    """The status once the machine does not run."""
+    while (status := (await host.read(ctx, STATUS))[0]) & RUNNING:
+        assert not status & DONE and host.cycles < 100000
+    return status
+
+
+async def long(ctx: Any, host: Host, *addresses: int) -> list[int]:
+    """Registers of 64 bits."""
+    words = await host.read(ctx, *(a + half for a in addresses for half in (0, 4)))
+    return [low | high << 32 for low, high in zip(words[::2], words[1::2], strict=True)]

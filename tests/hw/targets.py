@@ -14,18 +14,15 @@ from intarsia.hw.sequencer.sequencer import Sequencer
 from intarsia.hw.sequencer.watchdog import Watchdog
 from intarsia.sim.suite.target import Target
 from tests.arch.machines import MACHINE
-from tests.hw import controlled
-from tests.hw.memory import test_port_check
-from tests.hw.sequencer import test_counters, test_fetch, test_sequencer_words
+from tests.hw import controlled, sizes
 
 
 def _sequencer() -> Sequencer:
-    sizes = test_sequencer_words.DEPTH, test_sequencer_words.SEGMENTS
-    return Sequencer(depth=sizes[0], segments=sizes[1], width=8)
+    return Sequencer(depth=sizes.DEPTH, segments=sizes.SEGMENTS, width=8)
 
 
 def _counters() -> Counters:
-    return Counters(cycle_bits=test_counters.CYCLE_BITS, counter_bits=test_counters.COUNTER_BITS)
+    return Counters(cycle_bits=sizes.CYCLE_BITS, counter_bits=sizes.COUNTER_BITS)
 
 
 WORDS = "tests/hw/sequencer/test_sequencer_words.py"
@@ -47,7 +44,7 @@ TARGETS = {
         Target("queue", _sequencer, SEQUENCER, ("queue.py", "program_memory.py")),
         Target("instruction", _sequencer, INSTRUCTIONS, ("instruction.py",)),
         Target(
-            "fetch", lambda: Fetch(width=8, depth=test_fetch.DEPTH), ("tests/hw/sequencer/test_fetch.py",)
+            "fetch", lambda: Fetch(width=8, depth=sizes.FETCH_DEPTH), ("tests/hw/sequencer/test_fetch.py",)
         ),
         Target(
             "load",
@@ -66,12 +63,12 @@ TARGETS = {
         Target("watchdog", lambda: Watchdog(patience=7), ("tests/hw/sequencer/test_watchdog.py",)),
         Target(
             "port_check",
-            lambda: PortCheck(test_port_check.SMALL, test_port_check.SHAPES),
+            lambda: PortCheck(sizes.SMALL, sizes.SHAPES),
             ("tests/hw/memory/test_port_check.py",),
         ),
         Target(
             "port_check-odd",
-            lambda: PortCheck(test_port_check.ODD, test_port_check.SHAPES),
+            lambda: PortCheck(sizes.ODD, sizes.SHAPES),
             ("tests/hw/memory/test_port_check.py",),
         ),
     )

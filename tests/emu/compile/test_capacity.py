@@ -17,7 +17,8 @@ from intarsia.model.networks.segmenter import SegmenterConfig
 from intarsia.model.quantize.outline import outline
 from intarsia.model.quantize.ptq import quantize
 from tests.conftest import random_segmenter
-from tests.emu.compile.test_network import hold, machine
+from tests.emu.compile.comparison import hold
+from tests.emu.compile.machines import machine
 
 SHAPE = {
     "embed": 48,

@@ -15,7 +15,7 @@ from intarsia.model.networks.segmenter import SegmenterConfig
 from intarsia.model.quantize.outline import outline
 from intarsia.sim.agreement import disagreements
 from tests.emu.compile.edits import edited, reshaped, small_graph, with_array, with_hidden
-from tests.emu.compile.test_network import machine
+from tests.emu.compile.machines import machine
 
 
 def of(**changes):

@@ -4,71 +4,26 @@ from __future__ import annotations
 
 from itertools import count
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from intarsia.arch.hazards import check_program, check_waits
 from intarsia.arch.isa import Store, Unit
 from intarsia.arch.machine import Machine
 from intarsia.arch.timing import simulate_program
-from intarsia.emu.compile import compile_graph, labels_of, memory_image
-from intarsia.emu.execute import execute
+from intarsia.emu.compile import compile_graph
 from intarsia.model.data.scenes import generate
 from intarsia.model.errors import InputError
 from intarsia.model.integer.artifact import load_artifact
-from intarsia.model.integer.executor import Executor
-from intarsia.model.integer.graph import GRID, IMAGE, LABELS, QuantizeOptions
+from intarsia.model.integer.graph import QuantizeOptions
 from intarsia.model.networks.segmenter import Segmenter, SegmenterConfig
 from intarsia.model.predict import DEFAULT_ARTIFACT
 from intarsia.model.quantize.outline import outline
 from intarsia.model.quantize.ptq import quantize
 from tests.conftest import random_segmenter
-
-
-def machine(**changes):
-    """A small machine."""
-    values = {
-        "name": "small",
-        "clock_mhz": 100,
-        "lanes": 8,
-        "depth": 8,
-        "accumulator_rows": 64,
-        "shiftmax_lanes": 4,
-        "layernorm_lanes": 4,
-        "gelu_lanes": 4,
-        "elementwise_lanes": 8,
-        "banks": 512,
-        "bank_kib": 1,
-        "stationary_kib": 64,
-        "memory_width": 8,
-        "memory_latency": 20,
-    }
-    return Machine(**{**values, **changes})
-
-
-def hold(graph, target, image, order=tuple(Unit)):
-    """Run the program; every tensor must appear whole and equal the executor's."""
-    program = compile_graph(graph, target)
-    check_program(program)
-    check_waits(program)
-    wanted = dict(Executor(graph).tensors(image))
-    covered = {name: np.zeros(array.shape, bool) for name, array in wanted.items()}
-
-    def compare(name, head, row, column, found):
-        index = (slice(row, row + found.shape[0]), slice(column, column + found.shape[1]))
-        index = index if head is None else (head, *index)
-        np.testing.assert_array_equal(found, wanted[name][index], err_msg=name)
-        assert found.dtype == wanted[name].dtype
-        covered[name][index] = True
-
-    memory = execute(program, memory_image(graph, program, image), on_probe=compare, order=order)
-    np.testing.assert_array_equal(labels_of(graph, program, memory), wanted[LABELS])
-    for name, seen in covered.items():
-        assert seen.all() or name in (IMAGE, GRID, LABELS), name
-
+from tests.emu.compile.comparison import hold
+from tests.emu.compile.machines import machine
 
 ODD = {
     "lanes": 4,

@@ -16,7 +16,7 @@ from intarsia.model.integer.graph import Node, Tensor
 from intarsia.sim.agreement import disagreements
 from intarsia.sim.random_graph import renamed, reordered
 from tests.emu.compile.edits import edited, reshaped, small_graph
-from tests.emu.compile.test_network import machine
+from tests.emu.compile.machines import machine
 
 SIZE = (20, 28)
 

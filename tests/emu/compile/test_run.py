@@ -23,7 +23,7 @@ from tests.emu.compile.edits import (
     with_probabilities,
     without_bias,
 )
-from tests.emu.compile.test_network import machine
+from tests.emu.compile.machines import machine
 
 SIZE = (20, 28)
 LAST = "encoder.blocks.1"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,14 +9,9 @@ import pytest
 from amaranth.sim import Simulator
 
 from intarsia.arch.machine import Machine
-from intarsia.hw.interfaces.ports import ADDRESS_ERROR, LINE_BYTES, PORT_ERROR, Shape
+from intarsia.hw.interfaces.ports import ADDRESS_ERROR, LINE_BYTES, PORT_ERROR
 from intarsia.hw.memory.port_check import PortCheck
-
-SMALL = replace(Machine.load("tests/hw/small.toml"), banks=9, bank_kib=1)
-ODD = replace(SMALL, lanes=8, depth=32, bank_kib=3)
-"""Banks that are no power of two."""
-SHAPES = (Shape(4, 2), Shape.of(64, 1), Shape.of(8, 8), Shape.of(16, 2))
-"""Of up to five lines."""
+from tests.hw.sizes import ODD, SHAPES, SMALL
 
 
 def requests(machine: Machine, rng: np.random.Generator) -> list[tuple[int, int]]:

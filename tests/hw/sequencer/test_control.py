@@ -41,25 +41,12 @@ from intarsia.hw.sequencer.control import (
 )
 from intarsia.hw.sequencer.sequencer import ERROR_LATENCY
 from tests.arch.machines import MACHINE
-from tests.arch.test_timing import ARGMAX, LOAD, MATMUL, program, programs, segment
+from tests.arch.programs import ARGMAX, LOAD, MATMUL, program, programs, segment
 from tests.hw import controlled
-from tests.hw.controlled import START, Controlled, Units, simulate, writes
+from tests.hw.controlled import START, Controlled, Units, finish, long, simulate, writes
 from tests.hw.host import Host
 
 NO_WAIT = ("barrier", "finished")
-
-
-async def finish(ctx: Any, host: Host) -> int:
-    """The status once the machine does not run."""
-    while (status := (await host.read(ctx, STATUS))[0]) & RUNNING:
-        assert not status & DONE and host.cycles < 100000
-    return status
-
-
-async def long(ctx: Any, host: Host, *addresses: int) -> list[int]:
-    """Registers of 64 bits."""
-    words = await host.read(ctx, *(a + half for a in addresses for half in (0, 4)))
-    return [low | high << 32 for low, high in zip(words[::2], words[1::2], strict=True)]
 
 
 async def check_counters(ctx: Any, host: Host, units: Units, one: Program) -> None:

@@ -11,9 +11,7 @@ from amaranth.sim import Simulator
 
 from intarsia.hw.sequencer.counters import Counters
 from intarsia.hw.sequencer.queue import UNITS
-
-CYCLE_BITS, COUNTER_BITS = 7, 5
-"""Narrow ones turn over within a test."""
+from tests.hw.sizes import COUNTER_BITS, CYCLE_BITS
 
 
 def simulate(dut: Any, bench: Any) -> None:

@@ -16,8 +16,9 @@ from intarsia.hw.interfaces.instruction import INSTRUCTION_BITS, assembled
 from intarsia.hw.sequencer.fetch import PROGRAM_SPACE, Fetch
 from intarsia.hw.sequencer.queue import UNITS
 from tests.hw.axi_memory import AxiMemory
+from tests.hw.sizes import FETCH_DEPTH as DEPTH
 
-DEPTH, CODE = 40, 96
+CODE = 96
 SEGMENTS = 3
 Queue = tuple[tuple[int, int], int, int]
 """Segment and unit, its first instruction, how many."""

@@ -13,7 +13,7 @@ from intarsia.arch.machine import Machine
 from intarsia.arch.program import Program
 from intarsia.arch.timing import simulate_program
 from intarsia.hw.sequencer.sequencer import Sequencer
-from tests.arch.test_timing import programs
+from tests.arch.programs import programs
 from tests.hw.controlled import descriptors
 from tests.hw.loading import load
 

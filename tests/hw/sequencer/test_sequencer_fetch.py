@@ -15,17 +15,18 @@ from intarsia.hw.dma.load import LoadEngine
 from intarsia.hw.sequencer.fetch import PROGRAM_SPACE
 from intarsia.hw.sequencer.sequencer import ERROR_LATENCY, WATCHDOG_ERROR
 from tests.hw.axi_memory import AxiMemory
-from tests.hw.sequencer import test_sequencer_words as words
-from tests.hw.sequencer.test_sequencer_words import DEPTH, random_segments, random_wait
+from tests.hw.sequencer import bench
+from tests.hw.sequencer.bench import random_segments, random_wait
 from tests.hw.sequencer_model import Descriptor, Model, random_word
+from tests.hw.sizes import DEPTH
 
 CODE = 1 << 20
 BYTES = 1 << 14
 Program = tuple[list[list[int]], list[Descriptor]]
 
 
-class Bench(words.Bench):
-    """As of words, with the instructions in DRAM."""
+class Bench(bench.Bench):
+    """The same, with the instructions in DRAM."""
 
     def __init__(self, rng: np.random.Generator, *, stalls: bool) -> None:
         super().__init__(rng)

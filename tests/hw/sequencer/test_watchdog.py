@@ -14,10 +14,9 @@ from intarsia.arch.program import Program
 from intarsia.hw.sequencer.control import CYCLES, DONE, ERROR, FAILED
 from intarsia.hw.sequencer.sequencer import ERROR_LATENCY, WATCHDOG_ERROR
 from intarsia.hw.sequencer.watchdog import PATIENCE, Watchdog
-from tests.arch.test_timing import ARGMAX, LOAD, MATMUL, STORE, program, segment
-from tests.hw.controlled import START, Controlled, Units, simulate, writes
+from tests.arch.programs import ARGMAX, LOAD, MATMUL, STORE, program, segment
+from tests.hw.controlled import START, Controlled, Units, finish, long, simulate, writes
 from tests.hw.host import Host
-from tests.hw.sequencer.test_control import finish, long
 
 LIMIT = 300
 
