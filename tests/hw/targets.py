@@ -15,6 +15,7 @@ from intarsia.hw.sequencer.watchdog import Watchdog
 from intarsia.sim.suite.target import Target
 from tests.arch.machines import MACHINE
 from tests.hw import controlled, sizes
+from tests.hw.legality import Legality
 
 
 def _sequencer() -> Sequencer:
@@ -32,17 +33,13 @@ SEQUENCER = (
     f"{WORDS}::test_the_lowest_unit_and_the_word_come_first",
     "tests/hw/sequencer/test_sequencer_fetch.py",
 )
-INSTRUCTIONS = (
-    f"{WORDS}::test_says_what_is_wrong_with_an_instruction",
-    f"{WORDS}::test_every_bit_and_every_bound_of_every_instruction",
-)
 CONTROL = ("tests/hw/sequencer/test_control.py", "tests/hw/sequencer/test_watchdog.py")
 TARGETS = {
     target.name: target
     for target in (
         Target("sequencer", _sequencer, SEQUENCER, ("sequencer.py", "one_hot.py", "segment_table.py")),
         Target("queue", _sequencer, SEQUENCER, ("queue.py", "program_memory.py")),
-        Target("instruction", _sequencer, INSTRUCTIONS, ("instruction.py",)),
+        Target("instruction", Legality, ("tests/hw/interfaces/test_instruction.py",)),
         Target(
             "fetch", lambda: Fetch(width=8, depth=sizes.FETCH_DEPTH), ("tests/hw/sequencer/test_fetch.py",)
         ),
