@@ -113,7 +113,7 @@ def _check_region(program: Program, regions: list[tuple[int, int]], access: Acce
         firsts, ends = np.array(regions, np.int64).reshape(-1, 2).T
         place = np.searchsorted(firsts, starts, side="right") - 1
         if (place < 0).any() or (starts + size > ends[place]).any():
-            raise ProgramError(f"{where} is not all inside regions, what holds something is wanted")
+            raise ProgramError(f"{where} must be all inside regions that hold something, not outside")
     elif not any(
         region.kind in SPILLED
         and region.address <= access.low

@@ -111,9 +111,9 @@ class Machine:
             value = getattr(self, field)
             if allowed is None:
                 if not isinstance(value, str) or not value.strip():
-                    raise InputError(f"{key} is {shortened(value)}, a text that is not empty is wanted")
+                    raise InputError(f"{key} must be a text that is not empty, not {shortened(value)}")
             elif value not in allowed:
-                raise InputError(f"{key} is {shortened(value)}, {allowed} is wanted")
+                raise InputError(f"{key} must be {allowed}, not {shortened(value)}")
 
     @property
     def word(self) -> int:

@@ -118,12 +118,12 @@ class Program:
         """Raises InputError where parts contradict each other: queues, labels, probes, regions."""
         _member("label_dtype", self.label_dtype, LABEL_DTYPES)
         if not 0 <= self.dram_bytes <= 2**32:
-            raise InputError(f"dram_bytes is {self.dram_bytes}, 0..{2**32} is wanted")
+            raise InputError(f"dram_bytes must be in 0..{2**32}, not {self.dram_bytes}")
         for region in self.regions:
             _member(f"kind of region {region.name}", region.kind, REGION_KINDS)
             if region.address < 0 or region.size < 0 or region.address + region.size > self.dram_bytes:
-                place = f"region {region.name} is at {region.address} with {region.size} bytes"
-                raise InputError(f"{place}, inside 0..{self.dram_bytes} is wanted")
+                place = f"at {region.address} with {region.size} bytes"
+                raise InputError(f"region {region.name} must be inside 0..{self.dram_bytes}, not {place}")
         for segment in self.segments:
             _check_segment(segment)
             check_base(segment, self.machine)
@@ -159,42 +159,46 @@ def check_base(segment: Segment, machine: Machine) -> None:
     for name, value in (("base", segment.base), ("base_step", segment.base_step)):
         if value % machine.memory_width:
             raise InputError(
-                f"segment {segment.name}: {name} is {value}, a multiple of memory.width_bytes"
-                f" = {machine.memory_width} is wanted"
+                f"segment {segment.name}: {name} must be a multiple of memory.width_bytes"
+                f" = {machine.memory_width}, not {value}"
             )
 
 
 def _check_segment(segment: Segment) -> None:
     where = f"segment {segment.name}"
     if segment.repeat < 1:
-        raise InputError(f"{where}: repeat is {segment.repeat}, 1 or more is wanted")
+        raise InputError(f"{where}: repeat must be 1 or more, not {segment.repeat}")
     for name, parts in (("queues", segment.queues), ("labels", segment.labels)):
         if len(parts) != len(Unit):
-            raise InputError(f"{where}: {len(parts)} {name}, {len(Unit)} are wanted")
+            raise InputError(f"{where}: {name} must be {len(Unit)}, not {len(parts)}")
     for unit, queue, labels in zip(Unit, segment.queues, segment.labels, strict=True):
         kinds = [type(instruction) for instruction in queue if not isinstance(instruction, Wait)]
         if strangers := sorted({kind.__name__ for kind in kinds if UNIT[kind] != unit}):
             raise InputError(
-                f"{where}: {', '.join(strangers)} in the queue of {unit.name}, its own are wanted"
+                f"{where}: the queue of {unit.name} must hold its own instructions, "
+                f"not {', '.join(strangers)}"
             )
         if len(labels) != len(kinds):
-            counts = f"{len(labels)} labels for {len(kinds)} instructions of {unit.name}"
-            raise InputError(f"{where}: {counts}, as many are wanted")
+            counts = f"{len(kinds)} as its instructions, not {len(labels)}"
+            raise InputError(f"{where}: labels of {unit.name} must be {counts}")
     for probe in segment.probes:
         _member(f"{where}: dtype of the probe of {probe.tensor}", probe.dtype, PROBE_DTYPES)
         total = len(segment.labels[probe.unit])
         if not 0 <= probe.index < total:
-            place = f"{where}: index of the probe of {probe.tensor} is {probe.index}"
-            raise InputError(f"{place}, 0..{total - 1} of {probe.unit.name} is wanted")
+            allowed = f"in 0..{total - 1} of {probe.unit.name}"
+            raise InputError(
+                f"{where}: index of the probe of {probe.tensor} must be {allowed}, not {probe.index}"
+            )
     for label, names in segment.names:
         if len(names) != segment.repeat:
-            counts = f"{where}: {label} has {len(names)} names"
-            raise InputError(f"{counts}, one for each of {segment.repeat} iterations is wanted")
+            raise InputError(
+                f"{where}: {label} must have a name for each iteration, {segment.repeat}, not {len(names)}"
+            )
 
 
 def _member(name: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
-        raise InputError(f"{name} is {value!r}, one of {', '.join(allowed)} is wanted")
+        raise InputError(f"{name} must be one of {', '.join(allowed)}, not {value!r}")
 
 
 def _open(path: Path) -> tuple[bytes, bytes]:
@@ -202,17 +206,17 @@ def _open(path: Path) -> tuple[bytes, bytes]:
     data = path.read_bytes()
     start = _PREFIX.size + _DIGEST_BYTES
     if data[: len(MAGIC)] != MAGIC:
-        raise InputError(f"{path} is not a program: it begins with {data[:8]!r}, {MAGIC!r} is wanted")
+        raise InputError(f"{path} is not a program: it must begin with {MAGIC!r}, not {data[:8]!r}")
     if len(data) < start:
         raise InputError(
-            f"{path} is cut off or damaged: it has {len(data)} bytes, {start} or more are wanted"
+            f"{path} is cut off or damaged: it must have {start} bytes or more, not {len(data)}"
         )
     _, version, header_bytes, code_bytes = _PREFIX.unpack_from(data)
     if version != VERSION:
-        raise InputError(f"{path} is a program of version {version}, version {VERSION} is wanted")
+        raise InputError(f"{path} must be a program of version {VERSION}, not {version}")
     if len(data) != start + header_bytes + code_bytes:
         wanted = start + header_bytes + code_bytes
-        raise InputError(f"{path} is cut off or damaged: it has {len(data)} bytes, {wanted} are wanted")
+        raise InputError(f"{path} is cut off or damaged: it must have {wanted} bytes, not {len(data)}")
     if hashlib.sha256(data[: _PREFIX.size] + data[start:]).digest() != data[_PREFIX.size : start]:
         raise InputError(f"{path} is damaged: its SHA-256 is not the one that was written")
     return data[start : start + header_bytes], data[start + header_bytes :]
@@ -251,10 +255,10 @@ def _program(header: Any, code: bytes) -> Program:
     instructions = iter([decode(code[place : place + step]) for place in range(0, len(code), step)])
     segments = [_segment(part, names, instructions) for part in _list("segments", _get(header, "segments"))]
     if left := sum(1 for _ in instructions):
-        raise InputError(f"{left} instructions belong to no segment, none is wanted")
+        raise InputError(f"all instructions must belong to segments, not all but {left}")
     machine = _get(header, "machine")
     if not isinstance(machine, dict):
-        raise InputError(f"machine is {machine!r}, an object is wanted")
+        raise InputError(f"machine must be an object, not {machine!r}")
     return Program(
         Machine.from_document(machine, "machine"),
         tuple(segments),
@@ -268,15 +272,15 @@ def _segment(part: Any, names: list[str], instructions: Iterator[Instruction]) -
     queues = []
     for length in _list("lengths", _get(part, "lengths")):
         if _integer("lengths", length) < 0:
-            raise InputError(f"lengths holds {length}, 0 or more is wanted")
+            raise InputError(f"lengths must be 0 or more, not {length}")
         queue = tuple(islice(instructions, length))
         if len(queue) != length:
-            raise InputError(f"a queue has {len(queue)} instructions, {length} are wanted")
+            raise InputError(f"a queue must have {length} instructions, not {len(queue)}")
         queues.append(queue)
 
     def label(number: Any) -> str:
         if not 0 <= _integer("labels", number) < len(names):
-            raise InputError(f"labels holds {number}, 0..{len(names) - 1} is wanted")
+            raise InputError(f"labels must be in 0..{len(names) - 1}, not {number}")
         return names[number]
 
     return Segment(
@@ -296,7 +300,7 @@ def _segment(part: Any, names: list[str], instructions: Iterator[Instruction]) -
 
 def _listed(pair: Any) -> tuple[str, tuple[str, ...]]:
     if len(_list("names", pair)) != 2:
-        raise InputError(f"names holds {len(pair)} values, a label and its names are wanted")
+        raise InputError(f"names must hold a label and its names, not {len(pair)} values")
     label, names = pair
     return _text("names", label), tuple(_text("names", name) for name in _list("names", names))
 
@@ -309,25 +313,25 @@ def _get(mapping: Any, key: str) -> Any:
 
 def _list(name: str, value: Any) -> list[Any]:
     if not isinstance(value, list):
-        raise InputError(f"{name} is {value!r}, a list is wanted")
+        raise InputError(f"{name} must be a list, not {value!r}")
     return value
 
 
 def _integer(name: str, value: Any) -> int:
     if type(value) is not int:
-        raise InputError(f"{name} is {value!r}, an integer is wanted")
+        raise InputError(f"{name} must be an integer, not {value!r}")
     return value
 
 
 def _text(name: str, value: Any) -> str:
     if not isinstance(value, str):
-        raise InputError(f"{name} is {value!r}, a text is wanted")
+        raise InputError(f"{name} must be a text, not {value!r}")
     return value
 
 
 def _unit(name: str, value: Any) -> Unit:
     if _integer(name, value) not in list(Unit):
-        raise InputError(f"{name} is {value}, 0..{len(Unit) - 1} is wanted")
+        raise InputError(f"{name} must be in 0..{len(Unit) - 1}, not {value}")
     return Unit(value)
 
 
@@ -343,5 +347,5 @@ def _record(kind: type[_Record], values: Any) -> _Record:
     """The dataclass `kind` of the list of its fields."""
     wanted = fields(kind)  # type: ignore[arg-type]
     if len(_list(kind.__name__, values)) != len(wanted):
-        raise InputError(f"a {kind.__name__} has {len(values)} values, {len(wanted)} are wanted")
+        raise InputError(f"a {kind.__name__} must have {len(wanted)} values, not {len(values)}")
     return kind(*(_READERS[str(f.type)](f.name, value) for f, value in zip(wanted, values, strict=True)))

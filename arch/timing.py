@@ -138,7 +138,7 @@ def _ordered(
             other, count = waits[~queue[place[unit]]]
             raise ProgramError(
                 f"segment {segment.name}: {Unit(unit).name.lower()} waits for ever at {place[unit]}"
-                f" of its queue: {Unit(other).name.lower()} reaches {done[other]}, {count} is wanted"
+                f" of its queue: {Unit(other).name.lower()} must reach {count}, not {done[other]}"
             )
     return tuple(steps)
 

@@ -29,7 +29,7 @@ def _once(process: Callable[[Any, Any], None], name: str) -> Callable[[Any, Any]
     def checked(value: Any, state: Any) -> None:
         given.append(value)
         if len(given) > 1:
-            raise InputError(f"{name} is given twice, as {given[0]!r} and as {given[1]!r}: once is wanted")
+            raise InputError(f"{name} must be given once, not as {given[0]!r} and as {given[1]!r}")
         process(value, state)
 
     return checked

@@ -52,7 +52,7 @@ def train(
         segmenter = load_checkpoint(checkpoint, size=size, dataset=dataset, image=window)
         config = segmenter.config
         if patch not in (None, config.patch):
-            raise InputError(f"{checkpoint} has patches of {config.patch} pixels, not the {patch} wanted")
+            raise InputError(f"patch must be {config.patch}, as in {checkpoint}, not {patch}")
     else:
         segmenter = None
         given = {"patch": patch, "image": window}

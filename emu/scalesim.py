@@ -14,13 +14,11 @@ from typing import Any
 from intarsia.arch.duration import cycles as duration
 from intarsia.arch.isa import Matmul
 from intarsia.arch.machine import Machine
-from intarsia.emu.topology import Product, positive
+from intarsia.emu.topology import MAX_BYTES, Product, positive
 from intarsia.model.errors import InputError
 from intarsia.model.messages import one_line
 from intarsia.model.text import read_text
 
-MAX_BYTES = 1 << 20
-"""Of a config."""
 SECTION = "architecture_presets"
 DATAFLOWS = ("ws", "os", "is")
 """What stays in the array: weights, outputs or inputs."""
@@ -52,7 +50,7 @@ def read_config(path: Path) -> Systolic:
     except configparser.Error as error:
         raise InputError(f"{path} is not a SCALE-Sim config: {one_line(error)}") from None
     if not parser.has_section(SECTION):
-        raise InputError(f"{path} has no section [{SECTION}], a SCALE-Sim config is wanted")
+        raise InputError(f"{path} must be a SCALE-Sim config with a section [{SECTION}], not one without")
     values = parser[SECTION]
     for key in ("ArrayHeight", "ArrayWidth", "Dataflow"):
         if key not in values:

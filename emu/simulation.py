@@ -244,7 +244,7 @@ def network(
     """The graph to simulate; see `simulate`."""
     if (size is None) == (model is None):
         raise InputError(
-            "either a size or a model is wanted, not both" if size else "a size or a model is wanted"
+            f"what is simulated must be either a size or a model, not {'both' if size else 'neither'}"
         )
     if model is None:
         assert size is not None
@@ -252,7 +252,9 @@ def network(
         return outline(SegmenterConfig.named(size, dataset, **changes), options)
     graph = model if isinstance(model, Graph) else load_artifact(Path(model))
     if options is not None and options != graph.options:
-        raise InputError(f"the model was quantized with {graph.options}, {options} was asked for")
+        raise InputError(
+            f"options must be {graph.options}, with which the model was quantized, not {options}"
+        )
     if image and tuple(image) != graph.config.image:
         # Time depends on shapes alone: the same network on another window needs no weights.
         _check_described(graph)

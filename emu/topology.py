@@ -6,10 +6,14 @@ import csv
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 from intarsia.model.errors import InputError
-from intarsia.model.files import existing_file
+from intarsia.model.text import read_text
+
+MAX_BYTES = 1 << 20
+"""Of a file of SCALE-Sim."""
 
 GEMM = ("m", "n", "k")
 CONVOLUTION = (
@@ -63,15 +67,15 @@ def read_topology(path: Path) -> tuple[Product, ...]:
     SCALE-Sim ends every line with a comma; lines without one are read too. Anything else is refused with
     its line.
     """
-    path = existing_file(path)
+    text = read_text(path, MAX_BYTES, encoding="utf-8-sig", what="a SCALE-Sim topology")
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [[field.strip() for field in row] for row in csv.reader(file, strict=True)]
-    except (UnicodeDecodeError, csv.Error) as error:
+        lines_of_text = StringIO(text, newline="")
+        rows = [[field.strip() for field in row] for row in csv.reader(lines_of_text, strict=True)]
+    except csv.Error as error:
         raise InputError(f"{path} is not a CSV text file: {error}") from None
     lines = [(number, _without_end(row)) for number, row in enumerate(rows, 1) if any(row)]
     if not lines:
-        raise InputError(f"{path} is empty, a first line and a line for each layer are wanted")
+        raise InputError(f"{path} must have a first line and a line for each layer, not none")
     header = [_column(field) for field in lines[0][1][1:]]
     sides = _form(path, header, lines)
     products: list[Product] = []
@@ -80,9 +84,9 @@ def read_topology(path: Path) -> tuple[Product, ...]:
         for product in layer.products():
             products.append(product)
             if len(products) > MOST_PRODUCTS:
-                raise InputError(f"{path} has too many products, at most {MOST_PRODUCTS} are wanted")
+                raise InputError(f"{path} must have at most {MOST_PRODUCTS} products, not more")
     if not products:
-        raise InputError(f"{path} has no layers, at least one line after the first is wanted")
+        raise InputError(f"{path} must have at least one line after the first, not none")
     return tuple(products)
 
 
@@ -141,7 +145,9 @@ class _Layer:
         wanted = 1 + len(self.sides)
         if len(self.fields) < wanted:
             names = ", ".join(name if self.sides is CONVOLUTION else name.upper() for name in self.sides)
-            raise InputError(f"{self.place} has {len(self.fields)} fields, NAME, {names} are wanted")
+            raise InputError(
+                f"{self.place} must have the fields NAME, {names}, not {len(self.fields)} fields"
+            )
         name = self.fields[0]
         if not name:
             raise InputError(f"{self.place}: the name of the layer is missing")

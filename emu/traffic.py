@@ -103,7 +103,7 @@ class _Regions:
         """Class of the region that holds `address`."""
         place = bisect_right(self.starts, address) - 1
         if place < 0 or address >= self.stops[place]:
-            raise InputError(f"dram address {address:#x} is in no region, one of the program's is wanted")
+            raise InputError(f"dram address {address:#x} must be in a region of the program, not outside")
         return self.kinds[place]
 
 

@@ -57,7 +57,7 @@ def output_file(path: Path, kind: Kind | None = None) -> Path:
     path = Path(path)
     with refusing(f"cannot write {path}"):
         if path.is_dir():
-            raise InputError(f"cannot write {path}: it is a folder, a file name is wanted")
+            raise InputError(f"cannot write {path}: it must be a file, not a folder")
         if kind is not None:
             kind.check(path)
         elif known := kind_of(path):

@@ -37,7 +37,7 @@ class Kind:
         if not path.exists():
             return
         if not path.is_file():
-            raise InputError(f"cannot write {path}: it is no ordinary file, a file name is wanted")
+            raise InputError(f"cannot write {path}: it must be an ordinary file, not a device or a pipe")
         with path.open("rb") as file:
             head = file.read(HEAD)
         if head and not self.known(head):

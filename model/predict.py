@@ -74,7 +74,7 @@ def placement(config: SegmenterConfig) -> Placement:
 def load_integer(path: Path) -> IntegerPredictor:
     """The integer model of an artifact; other files are refused."""
     if Path(path).suffix.lower() != SUFFIX:
-        raise InputError(f"{path}: an integer model is wanted, a file that ends in {SUFFIX}")
+        raise InputError(f"an integer model must be a file that ends in {SUFFIX}, not {path}")
     return IntegerPredictor(Executor(load_artifact(path)))
 
 

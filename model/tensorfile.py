@@ -25,4 +25,4 @@ def check_header(path: Path, wrong: str = "not a whole safetensors file") -> Non
             f"{path} is {wrong}: its header should have {length} bytes, {max(left, 0)} are left"
         )
     if length > MAX_HEADER:
-        raise InputError(f"{path} has a header of {length} bytes, at most {MAX_HEADER} are wanted")
+        raise InputError(f"the header of {path} must have at most {MAX_HEADER} bytes, not {length}")

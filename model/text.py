@@ -24,11 +24,11 @@ def read_text(path: str | Path, most: int, *, encoding: str = "utf-8", what: str
     with refusing(f"{path} cannot be read"), path.open("rb") as file:
         data = file.read(most + 1)
     if len(data) > most:
-        raise InputError(f"{path} is too long: more than {most} bytes, at most {most} are wanted")
+        raise InputError(f"{path} must have at most {most} bytes, not more")
     try:
         return data.decode(encoding)
     except UnicodeDecodeError:
-        raise InputError(f"{path} is not {what}: UTF-8 text is wanted") from None
+        raise InputError(f"{path} must be {what} in UTF-8, not other bytes") from None
 
 
 def check_depth(text: str, path: str | Path) -> None:
@@ -39,6 +39,6 @@ def check_depth(text: str, path: str | Path) -> None:
     for match in _BRACKETS.finditer(text):
         depth = depth + 1 if match[0] in "[{" else max(depth - 1, 0)
         if depth > MAX_DEPTH:
-            raise InputError(f"{path} is nested deeper than {MAX_DEPTH} levels, at most that is wanted")
+            raise InputError(f"{path} must be nested at most {MAX_DEPTH} levels deep, not deeper")
     if any(key.count(".") > MAX_DEPTH for key in _NO_KEY.split(text)):
-        raise InputError(f"{path} has a key of more than {MAX_DEPTH} parts, at most that is wanted")
+        raise InputError(f"{path}: a key must have at most {MAX_DEPTH} parts, not more")

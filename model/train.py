@@ -109,8 +109,8 @@ class Trainer:
         about = saved["about"]
         if about != self._about():
             raise InputError(
-                f"{self.state} was made with other options ({about}); "
-                f"wanted {self._about()}: use them or remove the file"
+                f"options must be {about}, with which {self.state} was made, not {self._about()}: "
+                "use those or remove the file"
             )
         self.model.load_state_dict(saved["model"])
         self.optimizer.load_state_dict(saved["optimizer"])

@@ -35,7 +35,7 @@ def foreign_design(files: Sequence[Path], name: str, machine: Machine, tool: str
     """
     for file in files:
         if existing_file(file).suffix.lower() not in SUFFIXES:
-            raise InputError(f"--rtl takes files {' and '.join(SUFFIXES)}, not {file}")
+            raise InputError(f"--rtl must be files {' and '.join(SUFFIXES)}, not {file}")
     paths = [file.resolve() for file in files]
     folders = tuple(dict.fromkeys([*(path.parent for path in paths), Path.cwd()]))
     try:
@@ -69,7 +69,7 @@ def _chosen(modules: dict[str, bool], name: str, files: Sequence[Path]) -> str:
         return tops[0]
     listed = ", ".join(map(str, files))
     if not tops:
-        raise InputError(f"there is no module in {listed}, one called {name} is wanted")
+        raise InputError(f"{listed} must hold a module called {name}, not none")
     raise InputError(
         f"which module of {listed} is the unit? Call it {name}: {', '.join(tops)} are used by no other one"
     )
@@ -81,9 +81,9 @@ def _compare(found: dict[str, Port | str], wanted: Sequence[Port], module: str, 
     for port in wanted:
         seen = found.get(port.name)
         if seen is None:
-            wrong.append(f"port {port.name} is missing, an {port} is wanted")
+            wrong.append(f"port {port.name} must be an {port}, not missing")
         elif seen != port:
-            wrong.append(f"port {port.name} is {_an(seen)}, an {port} is wanted")
+            wrong.append(f"port {port.name} must be an {port}, not {_an(seen)}")
     names = {port.name for port in wanted}
     wrong += [
         f"port {port} is {_an(seen)}, which {unit} does not have"

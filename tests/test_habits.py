@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+FOLDERS = ("model", "arch", "emu", "hw", "synth", "sim", "cli")
+
+OLD_GRAMMAR = re.compile(r"\b(is|are) wanted\b")
+STILL_OLD = (
+    "arch/isa",
+    "arch/legal.py",
+    "emu/compile",
+    "model/integer",
+    "model/networks",
+)
+"""Where messages of the old grammar may be: to be emptied."""
 
 
 def imported(path: Path) -> set[str]:
@@ -29,3 +41,24 @@ def test_no_file_imports_a_test_module() -> None:
         if name.startswith("tests.") and any(part.startswith("test_") for part in name.split("."))
     }
     assert not found
+
+
+def texts(path: Path) -> list[str]:
+    """All strings of a file but docstrings."""
+    tree = ast.parse(path.read_bytes())
+    documentation = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    return [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documentation
+    ]
+
+
+def test_messages_have_one_grammar() -> None:
+    """X must be W, not V; no other order of what was seen and what is right."""
+    files = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")]
+    old = {str(path.relative_to(ROOT)) for path in files if any(map(OLD_GRAMMAR.search, texts(path)))}
+    allowed = {name for name in old if name.startswith(STILL_OLD)}
+    assert old == allowed
+    needless = [part for part in STILL_OLD if not any(name.startswith(part) for name in old)]
+    assert not needless, "nothing of the old grammar is left there"

@@ -32,7 +32,7 @@ def matmul(memories: Memories, op: Matmul) -> None:
         y = y if lane_major else y.T
         b, c = (np.array([value]) for value in memories.parameter(op.param, SCALAR))
     if c.max() > MAX_SHIFT:
-        raise InstructionError(FIELD, f"shift c is {c.max()}, 0..{MAX_SHIFT} is wanted")
+        raise InstructionError(FIELD, f"shift c must be in 0..{MAX_SHIFT}, not {c.max()}")
     bits = 16 if op.out16 else 8
     if op.x16 or b.min() == -(2**31):  # the kernels take neither
         out[:] = arithmetic.requantize(_accumulate(x, y, bias), b, c, out_bits=bits)

@@ -84,9 +84,9 @@ def run(
     """As `execute`; all memories at its end."""
     if dram.shape != (program.dram_bytes,) or dram.dtype != np.uint8:
         found = f"{dram.dtype} {list(dram.shape)}"
-        raise InputError(f"DRAM contents are {found}, uint8 [{program.dram_bytes}] is wanted")
+        raise InputError(f"DRAM contents must be uint8 [{program.dram_bytes}], not {found}")
     if sorted(order) != list(Unit):
-        raise InputError(f"order is {list(order)}, every unit once is wanted")
+        raise InputError(f"order must be every unit once, not {list(order)}")
     memories = Memories(program.machine, np.array(dram, order="C"))
     for number, segment in enumerate(program.segments):
         _Run(memories, number, segment, on_probe).run(order)
@@ -174,7 +174,7 @@ class _Run:
         if wait.count <= total:
             return ""
         whose = f"the instructions of {Unit(wait.unit).name.lower()}"
-        return f"count is {wait.count}, at most {total}, {whose}, is wanted"
+        return f"count must be at most {total}, {whose}, not {wait.count}"
 
     def wanted(self, queue: _Queue, wait: Wait) -> int:
         """How many instructions the awaited unit must have completed."""

@@ -111,7 +111,7 @@ def unit_names(wanted: list[str], others: tuple[str, ...] = ()) -> list[str]:
     another name."""
     known = (*UNITS, *others)
     if unknown := [name for name in wanted if name not in known and name != "all"]:
-        raise InputError(f"unknown unit {', '.join(unknown)}; known are {', '.join(known)} and all")
+        raise InputError(f"a unit must be one of {', '.join(known)} and all, not {', '.join(unknown)}")
     everything = not wanted or "all" in wanted
     return [name for name in known if everything or name in wanted]
 

@@ -33,15 +33,15 @@ def pairs(root: Path, split: str) -> list[Pair]:
         base = base / FOLDER
     elif _is_full(base):
         raise InputError(
-            f"{root} holds the full ADE20K (thousands of objects and parts, annotations *_seg.png), "
-            f"its benchmark of 150 classes is wanted: {FOLDER}, with images and annotations apart"
+            f"{root} must hold ADE20K's benchmark of 150 classes ({FOLDER}, with images and annotations "
+            "apart), not the full ADE20K (thousands of objects and parts, annotations *_seg.png)"
         )
     pictures = found(base / "images" / SPLITS[split], "*.jpg")
     folder = existing_folder(base / "annotations" / SPLITS[split])
     annotations = {path.stem: path for path in with_suffix(folder, "*.png")}
     for picture in pictures:
         if picture.stem not in annotations:
-            raise InputError(f"{picture} has no annotation, {folder / picture.stem}.png is wanted")
+            raise InputError(f"{picture} must have an annotation {folder / picture.stem}.png, not none")
     return [Pair(p.stem, p, annotations[p.stem], MAPPING) for p in pictures]
 
 

@@ -81,22 +81,21 @@ def calibration_images(
         if not folder.is_dir():
             raise InputError(f"calibration folder {folder} does not exist or is not a folder")
         if LABEL_FOLDERS & {part.lower() for part in folder.resolve().parts[-2:]}:  # it, or a split in it
-            raise InputError(
-                f"calibration folder {folder} holds label maps, a folder of pictures is wanted"
-            )
+            raise InputError(f"calibration folder {folder} must hold pictures, not label maps")
         place = _pictures_of(folder)
         found = sorted(path for path in place.rglob("*") if _is_picture(path, place))
     wanted = count or min(len(found), DEFAULT_COUNT)
     if len(found) < max(wanted, 1):
         raise InputError(
-            f"calibration folder {folder} holds {len(found)} PNG or JPEG pictures, wanted {max(wanted, 1)}"
+            f"calibration folder {folder} must hold {max(wanted, 1)} PNG or JPEG pictures or more, "
+            f"not {len(found)}"
         )
     chosen = [found[i * len(found) // wanted] for i in range(wanted)]
     grey = [path for path in chosen if not has_colour(path)]
     if grey and len(grey) < len(chosen):
         raise InputError(
-            f"{grey[0]} has one channel as label maps have, and others in {folder} are in colour: "
-            "a folder of pictures alone is wanted"
+            f"{folder} must hold pictures alone, not label maps: {grey[0]} has one channel as they have, "
+            "and others are in colour"
         )
     return CalibrationImages(chosen, config.image)
 

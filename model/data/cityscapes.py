@@ -65,5 +65,5 @@ def pairs(root: Path, split: str) -> list[Pair]:
         elif label_ids in present:
             result.append(Pair(name, picture, present[label_ids], LABEL_IDS))
         else:
-            raise InputError(f"{picture} has no annotation, {label_ids}.png is wanted")
+            raise InputError(f"{picture} must have an annotation {label_ids}.png, not none")
     return result

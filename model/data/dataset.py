@@ -141,12 +141,12 @@ def open_dataset(
     if name == "scenes":
         return Scenes(split, size, count or SCENES)
     if root is None:
-        raise InputError(f"{name} is read from files: the folder that holds it is wanted")
+        raise InputError(f"{name} must have the folder that holds its files, not none")
     source = {"ade20k": ade20k, "cityscapes": cityscapes}[name]
     with refusing(f"{root} cannot be read"):
         pairs = source.pairs(Path(root), split)
     if count is not None:
         if count > len(pairs):
-            raise InputError(f"{root} has {len(pairs)} examples for {split}, not the {count} wanted")
+            raise InputError(f"{root} must have {count} examples or more for {split}, not {len(pairs)}")
         pairs = [pairs[i * len(pairs) // count] for i in range(count)]
     return Pictures(pairs, source.CLASSES, source.PALETTE, size, published(name, size)["size"])

@@ -54,7 +54,7 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
         if picture.mode.startswith("I"):
             rgb = Image.fromarray(_high_byte(picture, path)).convert("RGB")
         elif picture.mode == "F":
-            raise InputError(f"{path} has 32-bit float pixels, 8 or 16 bits per channel are wanted")
+            raise InputError(f"{path} must have 8 or 16 bits per channel, not 32-bit floats")
         elif picture.has_transparency_data:
             rgba = picture.convert("RGBA")
             white = Image.new("RGBA", rgba.size, "white")
@@ -79,7 +79,7 @@ def read_map(path: str | Path) -> NDArray[np.unsignedinteger[Any]]:
         return np.array(picture)
     if picture.mode.startswith("I"):
         return _sixteen_bits(picture, path).astype(np.uint16)
-    raise InputError(f"{path} has pixels of mode {picture.mode}, one channel of 8 or 16 bits is wanted")
+    raise InputError(f"{path} must have one channel of 8 or 16 bits, not pixels of mode {picture.mode}")
 
 
 def has_colour(path: str | Path) -> bool:
@@ -159,7 +159,7 @@ def _decode(path: Path) -> Image.Image:
     """The first frame, all pixels decoded."""
     existing_file(path)
     if path.stat().st_size == 0:
-        raise InputError(f"{path} is empty, a PNG or JPEG picture is wanted")
+        raise InputError(f"{path} must be a PNG or JPEG picture, not an empty file")
     try:
         with warnings.catch_warnings():
             # Pillow warns where this refuses, and about metadata that is not used here.
@@ -168,20 +168,20 @@ def _decode(path: Path) -> Image.Image:
                 width, height = picture.size
                 if not 1 <= width * height <= MAX_PIXELS:
                     raise InputError(
-                        f"{path} has {height} x {width} pixels (height x width), "
-                        f"1 to {MAX_PIXELS} in all are wanted"
+                        f"{path} must have 1 to {MAX_PIXELS} pixels in all, "
+                        f"not {height} x {width} (height x width)"
                     )
                 picture.load()
                 return picture
     except InputError:
         raise
     except Image.DecompressionBombError as error:
-        raise InputError(f"{path} is too large, at most {MAX_PIXELS} pixels are wanted: {error}") from None
+        raise InputError(f"{path} must have at most {MAX_PIXELS} pixels, not more: {error}") from None
     except UnidentifiedImageError:
-        raise InputError(f"{path} is not recognised as a picture, a whole PNG or JPEG is wanted") from None
+        raise InputError(f"{path} must be a whole PNG or JPEG picture, not another file") from None
     except Exception as error:
         # Every decoder fails in its own way on damaged data: OSError, SyntaxError, struct.error...
-        raise InputError(f"{path} is damaged, a whole picture is wanted: {error}") from None
+        raise InputError(f"{path} must be a whole picture, not a damaged one: {error}") from None
 
 
 def _orientation(picture: Image.Image) -> int:
@@ -196,9 +196,7 @@ def _sixteen_bits(picture: Image.Image, path: Path) -> NDArray[np.integer[Any]]:
     """Grey [H, W] in 0..65535; PNG's 16 bits arrive in Pillow's integers of 16 or of 32."""
     values = np.asarray(picture)
     if values.min() < 0 or values.max() > 65535:
-        raise InputError(
-            f"{path} has pixels from {values.min()} to {values.max()}, at most 16 bits are wanted"
-        )
+        raise InputError(f"{path} must have pixels in 0..65535, not from {values.min()} to {values.max()}")
     return values
 
 

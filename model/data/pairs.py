@@ -37,15 +37,15 @@ class Pair:
         image, values = read_image(self.image), read_map(self.annotation)
         if values.shape != image.shape[:2]:
             raise InputError(
-                f"{self.annotation} has {values.shape[0]} x {values.shape[1]} pixels, "
-                f"{image.shape[0]} x {image.shape[1]} are wanted as in {self.image}"
+                f"{self.annotation} must have {image.shape[0]} x {image.shape[1]} pixels as {self.image} "
+                f"has, not {values.shape[0]} x {values.shape[1]}"
             )
         # Maps of 16 bits hold small values too; what the mapping has no place for is unknown like -1.
         label = np.where(values < len(self.mapping), self.mapping[values.astype(np.uint8)], np.int16(-1))
         if (label < 0).any():
             wrong = values[label < 0].max()
             allowed = np.flatnonzero(self.mapping >= 0)
-            raise InputError(f"{self.annotation} has label {wrong}, {_ranges(allowed)} are wanted")
+            raise InputError(f"labels of {self.annotation} must be {_ranges(allowed)}, not {wrong}")
         return Example(self.name, image, label.astype(np.uint8))
 
 
@@ -62,8 +62,8 @@ def existing_folder(path: Path) -> Path:
     """`path`, refused by name when it is not a folder."""
     with refusing(f"{path} cannot be read"):
         if not path.is_dir():
-            kind = "not a folder" if path.exists() else "missing"
-            raise InputError(f"{path} is {kind}, a folder is wanted")
+            kind = "a file" if path.exists() else "missing"
+            raise InputError(f"{path} must be a folder, not {kind}")
     return path
 
 
@@ -74,7 +74,7 @@ def found(folder: Path, pattern: str) -> list[Path]:
     """
     files = sorted(with_suffix(existing_folder(folder), pattern))
     if not files:
-        raise InputError(f"{folder} has no {pattern}, at least one picture is wanted")
+        raise InputError(f"{folder} must hold at least one {pattern}, not none")
     return files
 
 

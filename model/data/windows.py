@@ -120,8 +120,8 @@ def scaled_size(image: Size, window: Size, size: Size, smallest: int = 1) -> Siz
     target = covering(image, size)
     if target[0] * target[1] > MAX_PIXELS:
         raise InputError(
-            f"a picture of {height} x {width} pixels (height x width) would be scaled to "
-            f"{target[0]} x {target[1]}, at most {MAX_PIXELS} pixels are wanted: cut it into wider parts"
+            f"a picture of {height} x {width} pixels (height x width) must be scaled to at most "
+            f"{MAX_PIXELS} pixels, not {target[0]} x {target[1]}: cut it into wider parts"
         )
     return target
 

@@ -130,7 +130,7 @@ class Bench:
         stop = await self.stop()
         self.report.in_flight += bool(stop and self.owed)
         if stop != run.stop:
-            raise _WrongError(f"{stop or 'no error'}, {run.stop or 'no error'} is wanted")
+            raise _WrongError(f"the end must be {run.stop or 'no error'}, not {stop or 'no error'}")
         self.expect("the status", status, FAILED if stop else DONE)
         self.compare(run)
         if not stop:
@@ -141,7 +141,7 @@ class Bench:
         self.expect("the status while the memory does not answer", status, RUNNING | FAILED)
         stop = await self.stop()
         if stop != run.stop:
-            raise _WrongError(f"{stop or 'no error'}, {run.stop} is wanted")
+            raise _WrongError(f"the end must be {run.stop}, not {stop or 'no error'}")
         await ClockCycles(self.dut.clk, STUCK_CYCLES)
         self.expect("the status, later", await self.read(STATUS), RUNNING | FAILED)
         await self.write(CONTROL, [1], AxiResp.SLVERR)

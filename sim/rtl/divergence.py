@@ -31,8 +31,8 @@ class Divergence:
     def __str__(self) -> str:
         if self.place is None:
             return f"cycle {self.seen}: {self.unit.name.lower()}: {self.event} of an instruction too many"
-        seen = "is missing" if self.seen is None else f"is in cycle {self.seen}"
-        return f"{self.event} {seen}, {self.expected} is wanted: {self.place}"
+        seen = "missing" if self.seen is None else f"in {self.seen}"
+        return f"{self.event} must be in cycle {self.expected}, not {seen}: {self.place}"
 
 
 def first_divergence(

@@ -63,12 +63,14 @@ def job(program: Program, depth: int, used: int) -> Job:
     numbers = tuple(k for k, segment in enumerate(program.segments) if any(segment.queues))
     if not 1 <= len(numbers) <= MAX_SEGMENTS:
         raise InputError(
-            f"the program has {len(numbers)} segments with instructions, 1..{MAX_SEGMENTS} are wanted"
+            f"the program must have 1..{MAX_SEGMENTS} segments with instructions, not {len(numbers)}"
         )
     segments = [program.segments[k] for k in numbers]
     longest = longest_queue(program)
     if longest > depth:
-        raise InputError(f"a queue has {longest} instructions, the program memory holds {depth}")
+        raise InputError(
+            f"a queue must have at most {depth} instructions, what a program memory holds, not {longest}"
+        )
     code = b"".join(encode(i) for segment in segments for queue in segment.queues for i in queue)
     code_at = -(-used // ALIGNMENT) * ALIGNMENT
     if code_at + len(code) > 2**32:

@@ -139,6 +139,6 @@ def _words(
     record = wanted.records[number]
     place = place_of(program, Unit(int(record["unit"])), int(record["completed"]) - 1)
     return (
-        f"{name}[{row + i}, {column + j}] is {found[i, j]}, {right[i, j]} is wanted, the first of "
+        f"{name}[{row + i}, {column + j}] must be {right[i, j]}, not {found[i, j]}, the first of "
         f"{len(places)} in {right.size}, after {place}"
     )

@@ -172,10 +172,12 @@ def _stopped(program: Program, work: Job, timeline: Timeline, played: Played) ->
         units = [(f"the counter of {u.unit.name.lower()}", BUSY[u.unit], u.busy) for u in timeline.units]
         counts = [("the cycle counter", CYCLES_LOW, played.cycles), *units]
         shown = [(name, read[at] | read[at + 4] << 32, wanted) for name, at, wanted in counts]
-        return [f"{name} shows {count:,}, not {right:,}" for name, count, right in shown if count != right]
+        return [
+            f"{name} must be {right:,}, not {count:,}" for name, count, right in shown if count != right
+        ]
     code, unit = read[ERROR] & 255, read[ERROR] >> 8 & 255
     if not code:
-        return [f"the status at the end is {read[STATUS]}, {DONE} is wanted"]
+        return [f"the status at the end must be {DONE}, not {read[STATUS]}"]
     number = read[ERROR_SEGMENT]
     segment = work.segments[number] if number < len(work.segments) else len(program.segments)
     place = Place(program, segment, Unit(unit), read[ERROR_ITERATION], read[ERROR_INDEX])
@@ -195,7 +197,7 @@ def _dram(program: Program, wanted: NDArray[np.uint8], seen: NDArray[np.uint8]) 
             elsewhere &= ~inside
     first = int(places[0])
     words = (
-        f"DRAM byte {first:#x}, in {_region(program, first)}, is {seen[first]}, {wanted[first]} is wanted"
+        f"DRAM byte {first:#x}, in {_region(program, first)}, must be {wanted[first]}, not {seen[first]}"
     )
     return wrong + int(elsewhere.sum()), words
 
@@ -210,7 +212,7 @@ def _scratchpad(
     first = int(places[0])
     bank = first // program.machine.bank_bytes
     where = f"scratchpad byte {first:#x}, in bank {bank}"
-    return len(places), f"at the end {where}, is {seen[first]}, {wanted[first]} is wanted"
+    return len(places), f"at the end {where}, must be {wanted[first]}, not {seen[first]}"
 
 
 def _values_in_dram(program: Program) -> int:

@@ -36,7 +36,7 @@ class Waves:
     def check(self) -> None:
         """Refuses what cannot be written, before anything is done."""
         if self.path.suffix.lower() not in SUFFIXES:
-            raise InputError(f"--waves writes {' or '.join(SUFFIXES)}, not {self.path}")
+            raise InputError(f"--waves must be a file {' or '.join(SUFFIXES)}, not {self.path}")
         if not self.instruction and self.first > self.last:
             raise InputError(f"waves end in cycle {self.last}, before they begin in {self.first}")
         if self.path.suffix.lower() == ".fst" and (missing := _missing()):
@@ -62,7 +62,7 @@ def _place(program: Program, text: str) -> Place:
     parts = text.split(":")
     if len(parts) != 4:
         raise InputError(
-            f"an instruction is UNIT:SEGMENT:ITERATION:INDEX, such as array:0:0:7, not {text!r}"
+            f"an instruction must be UNIT:SEGMENT:ITERATION:INDEX, such as array:0:0:7, not {text!r}"
         )
     unit = _one(parts[0], [unit.name.lower() for unit in Unit], "unit")
     segment = _one(parts[1], [segment.name for segment in program.segments], "segment")
@@ -82,14 +82,15 @@ def _one(text: str, names: list[str], what: str) -> int:
         return names.index(text)
     if text.isdecimal() and text.isascii() and int(text[:9]) < len(names):
         return int(text)
-    raise InputError(f"there is no {what} {text!r}; there are {', '.join(dict.fromkeys(names))}")
+    raise InputError(f"{what} must be one of {', '.join(dict.fromkeys(names))}, not {text!r}")
 
 
 def _number(text: str, count: int, what: str) -> int:
     if text.isdecimal() and text.isascii() and int(text[:9]) < count:
         return int(text)
-    most = f"0..{count - 1}" if count else "none"
-    raise InputError(f"there is no {what} {text!r}; there are {most}")
+    if not count:
+        raise InputError(f"there is no {what}")
+    raise InputError(f"{what} must be in 0..{count - 1}, not {text!r}")
 
 
 def _missing() -> list[str]:

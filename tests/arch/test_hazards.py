@@ -125,7 +125,7 @@ def test_the_base_register_of_the_last_iteration_counts() -> None:
     refused({Unit.LOAD: [based]}, "load 0 .*bytes 0x20000 to 0x20010 are", repeat=2, base_step=0x20000)
     refused(
         {Unit.LOAD: [based]},
-        "load 0 .*dram 0x1a000..0x1a010 is not all inside regions",
+        "load 0 .*dram 0x1a000..0x1a010 must be all inside regions",
         repeat=14,
         base_step=0x2000,
     )
@@ -249,11 +249,11 @@ def test_bytes_count_and_not_granules() -> None:
 
 def test_dram_that_is_in_no_region() -> None:
     refused(
-        {Unit.LOAD: [Load(0x18FF8, Space.SCRATCHPAD, 0, 16)]}, "load 0 .*dram 0x18ff8..0x19008 is not all"
+        {Unit.LOAD: [Load(0x18FF8, Space.SCRATCHPAD, 0, 16)]}, "load 0 .*dram 0x18ff8..0x19008 must be all"
     )
     refused(
         {Unit.LOAD: [Load(0, Space.SCRATCHPAD, 0, 16, count1=3, dram_stride1=0xC800, stride1=16)]},
-        "load 0 .*dram 0x0..0x19010 is not all inside regions",
+        "load 0 .*dram 0x0..0x19010 must be all inside regions",
     )
 
 

@@ -114,7 +114,7 @@ def test_wrong_values_are_refused_with_key_value_and_range(tmp_path, key, allowe
     wrong += [48] if allowed.kind == "power of two" else [3] if allowed.kind == "even" else []
     for value in wrong:
         text = changed(key, value).replace("True", "true")
-        assert refused(tmp_path, text) == f"{key} is {value!r}, {allowed} is wanted"
+        assert refused(tmp_path, text) == f"{key} must be {allowed}, not {value!r}"
 
 
 def test_ranges_are_told_in_words():
@@ -143,7 +143,7 @@ def test_range_ends_are_allowed(tmp_path):
 @pytest.mark.parametrize("value", [7, "", " "])
 def test_name_is_a_text(tmp_path, value):
     assert refused(tmp_path, changed("name", value)) == (
-        f"name is {value!r}, a text that is not empty is wanted"
+        f"name must be a text that is not empty, not {value!r}"
     )
 
 
@@ -186,7 +186,7 @@ def test_what_is_not_toml_is_refused(tmp_path):
     assert "is not TOML" in refused(tmp_path, "clock_mhz: 800")
     path = tmp_path / "binary.toml"
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InputError, match=re.escape(f"{path} is not TOML: UTF-8 text is wanted")):
+    with pytest.raises(InputError, match=re.escape(f"{path} must be TOML in UTF-8, not other bytes")):
         Machine.load(path)
 
 
@@ -205,7 +205,7 @@ def test_an_unknown_name_tells_the_presets():
 
 
 def test_replacing_a_field_is_checked_too():
-    with pytest.raises(InputError, match="^array.lanes is 48, a power of two in 4..256 is wanted$"):
+    with pytest.raises(InputError, match="^array.lanes must be a power of two in 4..256, not 48$"):
         dataclasses.replace(Machine.load("mobile"), lanes=48)
 
 
@@ -214,14 +214,17 @@ def test_replacing_a_field_is_checked_too():
     [
         ("clock_mhz = " + "1" * 5000, "is not TOML: an integer has more than 4300 digits$"),
         ("clock_mhz = 0x" + "f" * 5000, ": missing key "),
-        ("clock_mhz = " + "[" * 50_000, "is too long|is nested deeper than 100 levels"),
+        (
+            "clock_mhz = " + "[" * 50_000,
+            "must have at most 65536 bytes|must be nested at most 100 levels deep",
+        ),
         (
             "clock_mhz = " + "[" * 30_000 + "]" * 30_000,
-            "is nested deeper than 100 levels, at most that is wanted$",
+            "must be nested at most 100 levels deep, not deeper$",
         ),
-        ("a." * 30_000 + "b = 1", "has a key of more than 100 parts, at most that is wanted$"),
-        ("a = {" * 12_000, "is nested deeper than 100 levels"),
-        ("# " + "x" * (1 << 16), "is too long: more than 65536 bytes, at most 65536 are wanted$"),
+        ("a." * 30_000 + "b = 1", ": a key must have at most 100 parts, not more$"),
+        ("a = {" * 12_000, "must be nested at most 100 levels deep"),
+        ("# " + "x" * (1 << 16), "must have at most 65536 bytes, not more$"),
         ("\n".join(f"key{k} = 1" for k in range(3000)), ": unknown key key0, .*, key7, ...; known are"),
         ("x" * 60_000 + " = 1", ": unknown key 'xxx"),
     ],
@@ -241,7 +244,7 @@ def test_a_number_of_many_digits_is_told_by_its_bits(tmp_path):
     path = tmp_path / "machine.toml"
     path.write_text(changed("clock_mhz", 800).replace("800", "0x" + "f" * 5000, 1))
     with pytest.raises(
-        InputError, match="clock_mhz is an integer of 20000 bits, an integer in 1..5000 is wanted$"
+        InputError, match="clock_mhz must be an integer in 1..5000, not an integer of 20000 bits$"
     ):
         Machine.load(path)
 
@@ -265,5 +268,5 @@ def test_a_wide_memory_port_is_refused_with_the_reason():
     with pytest.raises(InputError) as error:
         dataclasses.replace(Machine.load("server"), memory_width=256)
     assert str(error.value) == (
-        "memory.width_bytes is 256, a power of two in 1..128 (words of AXI4 end at 1024 bits) is wanted"
+        "memory.width_bytes must be a power of two in 1..128 (words of AXI4 end at 1024 bits), not 256"
     )

@@ -110,17 +110,19 @@ def test_names_that_do_not_follow_from_the_iteration_are_kept(path):
     listed = program(segments=(segment(repeat=2, names=(("a", ("x", "y")),)),))
     listed.save(path)
     assert Program.load(path) == listed
-    with pytest.raises(InputError, match=r"segment encoder: a has 1 names, one for each of 2 iterations"):
+    with pytest.raises(
+        InputError, match=r"segment encoder: a must have a name for each iteration"
+    ):
         program(segments=(segment(repeat=2, names=(("a", ("x",)),)),)).save(path)
 
 
 @pytest.mark.parametrize(
     "names, sentence",
     [
-        (1, "names is 1, a list is wanted"),
-        ([["a"]], "names holds 1 values, a label and its names are wanted"),
-        ([["a", "b"]], "names is 'b', a list is wanted"),
-        ([["a", [1]]], "names is 1, a text is wanted"),
+        (1, "names must be a list, not 1"),
+        ([["a"]], "names must hold a label and its names, not 1 values"),
+        ([["a", "b"]], "names must be a list, not 'b'"),
+        ([["a", [1]]], "names must be a text, not 1"),
     ],
 )
 def test_names_of_another_kind_are_refused(path, names, sentence):
@@ -181,10 +183,10 @@ def test_every_truncation_is_refused(path):
     data = path.read_bytes()
     for size in [*range(START + 1), (START + len(data)) // 2, len(data) - 1]:
         path.write_bytes(data[:size])
-        kind = "is not a program: " if size < 8 else f"is cut off or damaged: it has {size} bytes, "
+        kind = "is not a program: " if size < 8 else "is cut off or damaged: it must have "
         assert refused(path).startswith(kind)
     path.write_bytes(data + b"\0")
-    assert refused(path) == f"is cut off or damaged: it has {len(data) + 1} bytes, {len(data)} are wanted"
+    assert refused(path) == f"is cut off or damaged: it must have {len(data)} bytes, not {len(data) + 1}"
 
 
 def test_every_changed_byte_is_refused(path):
@@ -204,13 +206,13 @@ def test_another_version_is_refused(path):
     data = bytearray(path.read_bytes())
     data[8] = 2
     path.write_bytes(data)
-    assert refused(path) == "is a program of version 2, version 1 is wanted"
+    assert refused(path) == "must be a program of version 1, not 2"
 
 
 def test_another_kind_of_file_and_none_are_refused(tmp_path):
     path = tmp_path / "picture.png"
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
-    assert refused(path).startswith("is not a program: it begins with b'\\x89PNG")
+    assert refused(path).startswith("is not a program: it must begin with b'")
     assert refused(tmp_path / "none") == "does not exist"
 
 
@@ -222,39 +224,39 @@ def test_another_kind_of_file_and_none_are_refused(tmp_path):
         (lambda header, code: (b"[]", code), "the header lacks 'names'"),
         (
             lambda header, code: (header, code + code[:32]),
-            "1 instructions belong to no segment, none is wanted",
+            "all instructions must belong to segments, not all but 1",
         ),
-        (lambda header, code: (header, code[:-32]), "a queue has 0 instructions, 1 are wanted"),
+        (lambda header, code: (header, code[:-32]), "a queue must have 1 instructions, not 0"),
         (lambda header, code: (header, code[:-1]), "an instruction has 31 bytes, 32 are wanted"),
         (lambda header, code: (header, code[:-32] + bytes(32)), "opcode is 0, one in 1..11 is wanted"),
         (lambda header, code: header.pop("regions") and None, "the header lacks 'regions'"),
-        (lambda header, code: header.update(machine=3), "machine is 3, an object is wanted"),
+        (lambda header, code: header.update(machine=3), "machine must be an object, not 3"),
         (
             lambda header, code: header["machine"].update(clock_mhz=0),
-            "machine: clock_mhz is 0, an integer in",
+            "machine: clock_mhz must be an integer in 1..5000, not 0",
         ),
-        (lambda header, code: header.update(dram_bytes="1"), "dram_bytes is '1', an integer is wanted"),
-        (lambda header, code: header.update(names=[1]), "names is 1, a text is wanted"),
-        (lambda header, code: header.update(segments={}), "segments is {}, a list is wanted"),
+        (lambda header, code: header.update(dram_bytes="1"), "dram_bytes must be an integer, not '1'"),
+        (lambda header, code: header.update(names=[1]), "names must be a text, not 1"),
+        (lambda header, code: header.update(segments={}), "segments must be a list, not {}"),
         (
             lambda header, code: header["segments"][0].update(lengths=[-1]),
-            "lengths holds -1, 0 or more is wanted",
+            "lengths must be 0 or more, not -1",
         ),
         (
             lambda header, code: header["segments"][0]["labels"][0].append(4),
-            "labels holds 4, 0..3 is wanted",
+            "labels must be in 0..3, not 4",
         ),
         (
             lambda header, code: header["segments"][0]["probes"][0].pop() and None,
-            "a Probe has 10 values, 11 are",
+            "a Probe must have 11 values, not 10",
         ),
         (
             lambda header, code: header["segments"][0]["probes"][0].__setitem__(1, 7),
-            "unit is 7, 0..6 is wanted",
+            "unit must be in 0..6, not 7",
         ),
         (
             lambda header, code: header["segments"][0].update(repeat=0),
-            "segment encoder: repeat is 0, 1 or more",
+            "segment encoder: repeat must be 1 or more, not 0",
         ),
     ],
 )
@@ -266,33 +268,33 @@ def test_a_wrong_header_is_refused_even_with_its_checksum(path, change, message)
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (program(label_dtype="int8"), "label_dtype is 'int8', one of uint8, uint16 is wanted"),
-        (program(dram_bytes=2**32 + 1), "dram_bytes is 4294967297, 0..4294967296 is wanted"),
+        (program(label_dtype="int8"), "label_dtype must be one of uint8, uint16, not 'int8'"),
+        (program(dram_bytes=2**32 + 1), "dram_bytes must be in 0..4294967296, not 4294967297"),
         (
             program(regions=(Region("image", 1000, 25, "image"),)),
-            "region image is at 1000 with 25 bytes, inside 0..1024 is wanted",
+            "region image must be inside 0..1024, not at 1000 with 25 bytes",
         ),
         (
             program(regions=(Region("image", 0, 1, "picture"),)),
-            "kind of region image is 'picture', one of image, weights, constants, activations, labels is",
+            "kind of region image must be one of image, weights, constants, activations, labels, not",
         ),
-        (program(segments=(segment(queues=()),)), "segment encoder: 0 queues, 7 are wanted"),
-        (program(segments=(segment(labels=()),)), "segment encoder: 0 labels, 7 are wanted"),
+        (program(segments=(segment(queues=()),)), "segment encoder: queues must be 7, not 0"),
+        (program(segments=(segment(labels=()),)), "segment encoder: labels must be 7, not 0"),
         (
             program(segments=(segment(queues=queues(load=[GELU, LOAD])),)),
-            "segment encoder: Gelu in the queue of LOAD, its own are wanted",
+            "segment encoder: the queue of LOAD must hold its own instructions, not Gelu",
         ),
         (
             program(segments=(segment(labels=queues()),)),
-            "segment encoder: 0 labels for 2 instructions of LOAD, as many are wanted",
+            "segment encoder: labels of LOAD must be 2 as its instructions, not 0",
         ),
         (
             program(segments=(segment(probes=(dataclasses.replace(segment().probes[0], index=1),)),)),
-            "segment encoder: index of the probe of encoder.{i}.gelu is 1, 0..0 of GELU is wanted",
+            "segment encoder: index of the probe of encoder.{i}.gelu must be in 0..0 of GELU, not 1",
         ),
         (
             program(segments=(segment(probes=(FLOAT,)),)),
-            "segment encoder: dtype of the probe of x is 'float32', one of int8,",
+            "segment encoder: dtype of the probe of x must be one of int8, ",
         ),
         (
             program(segments=(segment(queues=queues(load=[LOAD, dataclasses.replace(LOAD, size=0)]),
@@ -312,4 +314,4 @@ def test_programs_that_contradict_themselves_are_not_saved(tmp_path, wrong, mess
 def test_a_base_inside_a_word_of_the_bus_is_refused(tmp_path, name):
     with pytest.raises(InputError) as refusal:
         program(segments=(segment(**{name: 100}),)).save(tmp_path / "x.bin")
-    assert f"{name} is 100, a multiple of memory.width_bytes" in str(refusal.value)
+    assert f"{name} must be a multiple of memory.width_bytes = 16, not 100" in str(refusal.value)

@@ -96,15 +96,15 @@ def test_iterations_overlap_and_count_on() -> None:
     [
         (
             {Unit.LOAD: [Wait(Unit.ARRAY, 1), LOAD], Unit.ARRAY: [Wait(Unit.LOAD, 1), MATMUL]},
-            "segment s: load waits for ever at 0 of its queue: array reaches 0, 1 is wanted",
+            "segment s: load waits for ever at 0 of its queue: array must reach 1, not 0",
         ),
         (
             {Unit.LOAD: [LOAD], Unit.ARRAY: [MATMUL, Wait(Unit.LOAD, 2), MATMUL]},
-            "segment s: array waits for ever at 1 of its queue: load reaches 1, 2 is wanted",
+            "segment s: array waits for ever at 1 of its queue: load must reach 2, not 1",
         ),
         (
             {Unit.LOAD: [Wait(Unit.LOAD, 1), LOAD]},
-            "segment s: load waits for ever at 0 of its queue: load reaches 0, 1 is wanted",
+            "segment s: load waits for ever at 0 of its queue: load must reach 1, not 0",
         ),
     ],
 )

@@ -24,13 +24,13 @@ def test_twice_is_refused_by_name_with_both_values(command, option, capsys):
     for arguments in ([option, "1", option, "2"], [f"{option}=1", "--json", f"{option}=2"]):
         assert main([command, *arguments]) == 2
         printed = capsys.readouterr()
-        wanted = f"intarsia: {option} is given twice, as '1' and as '2': once is wanted\n"
+        wanted = f"intarsia: {option} must be given once, not as '1' and as '2'\n"
         assert (printed.out, printed.err) == ("", wanted)
 
 
 def test_equal_values_are_two_as_well(capsys):
     assert main(["simulate", "--machine", "edge", "--machine", "edge"]) == 2
-    assert "--machine is given twice, as 'edge' and as 'edge'" in capsys.readouterr().err
+    assert "--machine must be given once, not as 'edge' and as 'edge'" in capsys.readouterr().err
 
 
 def test_every_command_has_options_that_are_tried():

@@ -38,7 +38,7 @@ def test_a_table_for_people(capsys, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("softmax",), "unknown unit softmax; known are mac_array, "),
+        (("softmax",), "a unit must be one of mac_array, "),
         (("argmax", "--machine", "laptop"), "neither a preset"),
         (("argmax", "--vectors", "0"), "'--vectors'"),
         (("argmax", "--seed", "-1"), "'--seed'"),

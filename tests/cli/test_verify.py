@@ -68,13 +68,13 @@ def test_waves_go_to_their_folder(capsys, played, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("softmax", "argmax"), "unknown unit softmax; known are mac_array, "),
+        (("softmax", "argmax"), "a unit must be one of mac_array, "),
         (("argmax", "--machine", "laptop"), "neither a preset"),
         (("--vectors", "0"), "'--vectors'"),
         (("--seed", "-1"), "'--seed'"),
         (("--rtl", "a.v"), "--rtl stands in for one unit, not 13: name it"),
         (("argmax", "--rtl", "none.v"), "none.v does not exist"),
-        (("argmax", "--rtl", "pyproject.toml"), "--rtl takes files .v and .sv, not pyproject.toml"),
+        (("argmax", "--rtl", "pyproject.toml"), "--rtl must be files .v and .sv, not pyproject.toml"),
         (("argmax", "--junit", "a.txt"), "a.txt: the name of a JUnit report must end in .xml"),
         (("argmax", "--simulator", "questa"), "'questa' is not one of"),
     ],

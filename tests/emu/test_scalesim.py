@@ -73,7 +73,7 @@ def test_configs_are_read(config):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", r"no section \[architecture_presets\]"),
+        ("", r"a section \[architecture_presets\], not one without"),
         ("ArrayHeight: 3\n", "is not a SCALE-Sim config"),
         (CONFIG.format(dataflow="rs"), "Dataflow must be one of ws, os, is, not 'rs'"),
         (CONFIG.replace("ArrayWidth:  16\n", ""), "ArrayWidth is missing"),
@@ -95,8 +95,11 @@ def test_bad_configs_are_refused(config, text, message):
 def test_files_that_are_not_text_or_not_there_are_refused(tmp_path):
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00\x81")
     for read in (read_topology, read_config):
-        with pytest.raises(InputError, match="binary is not a"):
+        with pytest.raises(InputError, match="binary must be a .* in UTF-8, not other bytes$"):
             read(tmp_path / "binary")
+        (tmp_path / "long").write_bytes(b"a" * ((1 << 20) + 1))
+        with pytest.raises(InputError, match="long must have at most 1048576 bytes, not more$"):
+            read(tmp_path / "long")
         with pytest.raises(InputError, match="does not exist"):
             read(tmp_path / "none")
 

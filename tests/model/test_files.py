@@ -55,7 +55,7 @@ def test_replacing_gives_the_permissions_of_any_new_file(tmp_path):
 
 
 def test_replacing_refuses_a_folder(tmp_path):
-    message = f"cannot write {tmp_path}: it is a folder, a file name is wanted"
+    message = f"cannot write {tmp_path}: it must be a file, not a folder"
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"), replacing(tmp_path):
         pass
 

@@ -82,7 +82,7 @@ def test_an_empty_file_may_become_anything(kind, tmp_path):
 
 def test_what_is_no_ordinary_file_is_refused(tmp_path):
     (tmp_path / "null.png").symlink_to("/dev/null")
-    with pytest.raises(InputError, match=r"null.png: it is no ordinary file"):
+    with pytest.raises(InputError, match=r"null.png: it must be an ordinary file, not"):
         PNG.check(tmp_path / "null.png")
 
 

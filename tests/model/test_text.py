@@ -15,10 +15,10 @@ def test_text_of_some_bytes(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("häu")
     assert read_text(path, 4) == "häu"
-    with pytest.raises(InputError, match="a.txt is too long: more than 3 bytes, at most 3 are wanted"):
+    with pytest.raises(InputError, match="a.txt must have at most 3 bytes, not more"):
         read_text(path, 3)
     path.write_bytes(b"\xff")
-    with pytest.raises(InputError, match="a.txt is not TOML: UTF-8 text is wanted"):
+    with pytest.raises(InputError, match="a.txt must be TOML in UTF-8, not other bytes"):
         read_text(path, 3, what="TOML")
 
 
@@ -57,9 +57,7 @@ def test_names(tmp_path, name, sentence):
 )
 def test_depth(text):
     begin = time.process_time()
-    with pytest.raises(
-        InputError, match=f"^here (is nested deeper|has a key of more) than {MAX_DEPTH} |^here has a key"
-    ):
+    with pytest.raises(InputError, match=f"^here(: a key must have| must be nested) at most {MAX_DEPTH} "):
         check_depth(text, "here")
     assert time.process_time() - begin < 1
 

@@ -147,17 +147,17 @@ def refused(*files: str, tool: str = "verilator") -> str:
         (
             "[LANES-1:0][31:0] i__payload",
             "[LANES-1:0][15:0] i__payload",
-            "port i__payload is an input of 64 bits, an input of 128 bits is wanted",
+            "port i__payload must be an input of 128 bits, not an input of 64 bits",
         ),
         (
             "rst,\n",
             "reset,\n",
-            "port rst is missing, an input of 1 bit is wanted; port reset is an input of 1",
+            "port rst must be an input of 1 bit, not missing; port reset is an input of 1",
         ),
         (
             "input  wire                   o__ready",
             "output wire o__ready",
-            "port o__ready is an output of 1 bit, an input of 1 bit is wanted",
+            "port o__ready must be an input of 1 bit, not an output of 1 bit",
         ),
         (
             "o__ready\n);",
@@ -184,7 +184,7 @@ def test_files_that_are_wrong_are_refused(theirs):
     Path("two.v").write_text("module a; endmodule module b; endmodule")
     Path("bad.v").write_text("module affine; wire 3; endmodule")
     assert refused("none.v") == "none.v does not exist"
-    assert refused("types.svh") == "--rtl takes files .v and .sv, not types.svh"
+    assert refused("types.svh") == "--rtl must be files .v and .sv, not types.svh"
     assert "module scale is no affine of small: port clk is missing" in refused("scale.sv")
     assert "Call it affine: a, b are used by no other one" in refused("two.v")
     message = refused("bad.v")

@@ -102,7 +102,7 @@ def test_instruction_of_another_unit() -> None:
 
 
 def test_refuses_other_arguments() -> None:
-    with pytest.raises(InputError, match=r"DRAM contents are uint8 \[3\], uint8 \[256\] is wanted"):
+    with pytest.raises(InputError, match=r"DRAM contents must be uint8 \[256\], not uint8 \[3\]"):
         execute(program(), np.zeros(3, np.uint8))
-    with pytest.raises(InputError, match="every unit once is wanted"):
+    with pytest.raises(InputError, match="order must be every unit once, not "):
         execute(program(), np.zeros(256, np.uint8), order=[Unit.LOAD])

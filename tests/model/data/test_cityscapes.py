@@ -65,7 +65,7 @@ def test_all_cities_in_order(tmp_path):
 )
 def test_unknown_labels_are_refused(tmp_path, kind, value, wanted):
     path = add(tmp_path, "ulm", "ulm_0", np.full((2, 2), value, np.uint8), kind)
-    with pytest.raises(InputError, match=f"^{path} has label {value}, {wanted} are wanted$"):
+    with pytest.raises(InputError, match=f"^labels of {path} must be {wanted}, not {value}$"):
         open_dataset("cityscapes", tmp_path, "val")[0]
 
 
@@ -74,15 +74,15 @@ def test_wrong_layouts_are_refused(tmp_path):
         with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
             cityscapes.pairs(tmp_path, "val")
 
-    refused(f"{tmp_path}/leftImg8bit/val is missing, a folder is wanted")
+    refused(f"{tmp_path}/leftImg8bit/val must be a folder, not missing")
     (tmp_path / "leftImg8bit/val/ulm").mkdir(parents=True)
-    refused(f"{tmp_path}/leftImg8bit/val has no */*_leftImg8bit.png, at least one picture is wanted")
+    refused(f"{tmp_path}/leftImg8bit/val must hold at least one */*_leftImg8bit.png, not none")
     annotation = add(tmp_path, "ulm", "ulm_0", np.zeros((2, 2), np.uint8))
     annotation.rename(annotation.with_name("other.png"))
     picture = tmp_path / "leftImg8bit/val/ulm/ulm_0_leftImg8bit.png"
-    refused(f"{picture} has no annotation, {annotation} is wanted")
+    refused(f"{picture} must have an annotation {annotation}, not none")
     (tmp_path / "gtFine").rename(tmp_path / "gtCoarse")
-    refused(f"{tmp_path}/gtFine/val is missing, a folder is wanted")
+    refused(f"{tmp_path}/gtFine/val must be a folder, not missing")
 
 
 def test_suffixes_of_any_case(tmp_path):

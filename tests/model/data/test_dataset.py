@@ -72,7 +72,7 @@ def test_count_spreads_over_the_files(ade):
     assert [e.name for e in open_dataset("ade20k", ade, "val", count=3)] == ["0", "3", "6"]
     assert len(open_dataset("ade20k", ade, "val", count=10)) == 10
     assert len(open_dataset("ade20k", ade, "val")) == 10
-    refused(f"{ade} has 10 examples for val, not the 11 wanted", "ade20k", ade, "val", count=11)
+    refused(f"{ade} must have 11 examples or more for val, not 10", "ade20k", ade, "val", count=11)
 
 
 def test_samples_come_from_all_pictures_by_the_seed_alone(ade):
@@ -114,4 +114,4 @@ def test_wrong_arguments_are_refused(ade):
         "val",
         window=(0, 5),
     )
-    refused("cityscapes is read from files: the folder that holds it is wanted", "cityscapes", None, "val")
+    refused("cityscapes must have the folder that holds its files, not none", "cityscapes", None, "val")

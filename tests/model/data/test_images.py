@@ -78,9 +78,9 @@ def test_sixteen_bit_transparent_key_is_white(tmp_path):
 
 def test_deeper_pixels_are_refused(tmp_path):
     Image.fromarray(np.full((2, 2), 70000, np.int32)).save(tmp_path / "i.tif")
-    refused(tmp_path / "i.tif", "has pixels from 70000 to 70000, at most 16 bits are wanted")
+    refused(tmp_path / "i.tif", "must have pixels in 0..65535, not from 70000 to 70000")
     Image.fromarray(np.zeros((2, 2), np.float32)).save(tmp_path / "f.tif")
-    refused(tmp_path / "f.tif", "has 32-bit float pixels, 8 or 16 bits per channel are wanted")
+    refused(tmp_path / "f.tif", "must have 8 or 16 bits per channel, not 32-bit floats")
 
 
 def test_alpha_is_over_white(tmp_path):
@@ -148,7 +148,10 @@ def test_truncated_files_are_refused(tmp_path):
         for size in [*range(1, len(data) - 30, 37), len(data) - 30]:
             path = tmp_path / f"part.{suffix}"
             path.write_bytes(data[:size])
-            refused(path, r"is (not recognised as a picture|damaged), a whole .* wanted.*")
+            refused(
+                path,
+                "must be a whole (PNG or JPEG picture, not another file|picture, not a damaged one.*)",
+            )
 
 
 def test_damaged_pixels_are_refused(tmp_path):
@@ -156,15 +159,15 @@ def test_damaged_pixels_are_refused(tmp_path):
     data = bytearray((tmp_path / "a.png").read_bytes())
     data[200] ^= 255
     (tmp_path / "a.png").write_bytes(data)
-    refused(tmp_path / "a.png", "is damaged, a whole picture is wanted: .*")
+    refused(tmp_path / "a.png", "must be a whole picture, not a damaged one: .*")
 
 
 def test_what_is_no_picture_is_refused(tmp_path):
     refused(tmp_path / "none.png", "does not exist")
     refused(tmp_path, "is not a file")
     (tmp_path / "empty.png").touch()
-    refused(tmp_path / "empty.png", "is empty, a PNG or JPEG picture is wanted")
-    unrecognised = "is not recognised as a picture, a whole PNG or JPEG is wanted"
+    refused(tmp_path / "empty.png", "must be a PNG or JPEG picture, not an empty file")
+    unrecognised = "must be a whole PNG or JPEG picture, not another file"
     (tmp_path / "text.png").write_text("hello")
     refused(tmp_path / "text.png", unrecognised)
     (tmp_path / "zero.png").write_bytes(png(0, 5))
@@ -179,9 +182,9 @@ def test_bombs_are_refused_before_they_are_decoded(tmp_path):
     assert read_image(tmp_path / "a.png").tolist() == [[list(b"abc")]]
     path = tmp_path / "bomb.png"
     path.write_bytes(png(9500, 9501))
-    refused(path, rf"has 9501 x 9500 pixels \(height x width\), 1 to {MAX_PIXELS} in all are wanted")
+    refused(path, rf"must have 1 to {MAX_PIXELS} pixels in all, not 9501 x 9500 \(height x width\)")
     path.write_bytes(png(100_000, 100_000))
-    refused(path, f"is too large, at most {MAX_PIXELS} pixels are wanted: .*10000000000 pixels.*")
+    refused(path, f"must have at most {MAX_PIXELS} pixels, not more: .*10000000000 pixels.*")
 
 
 def test_maps_keep_their_values(tmp_path):
@@ -197,7 +200,7 @@ def test_maps_keep_their_values(tmp_path):
     assert read_map(tmp_path / "wide.png").dtype == np.uint16
     assert (read_map(tmp_path / "wide.png") == wide).all()
     PICTURE.save(tmp_path / "rgb.png")
-    refused(tmp_path / "rgb.png", "has pixels of mode RGB, one channel of 8 or 16 bits is wanted", read_map)
+    refused(tmp_path / "rgb.png", "must have one channel of 8 or 16 bits, not pixels of mode RGB", read_map)
 
 
 def test_write_png(tmp_path):
@@ -212,7 +215,7 @@ def test_write_png(tmp_path):
         with pytest.raises(ValueError, match="a PNG wants uint8"):
             write_png(tmp_path / "wrong.png", wrong)
     assert not (tmp_path / "wrong.png").exists()
-    with pytest.raises(InputError, match="it is a folder"):
+    with pytest.raises(InputError, match="it must be a file, not a folder"):
         write_png(tmp_path / "new", RGB)
 
 

@@ -48,7 +48,7 @@ def test_maps_of_16_bits(tmp_path):
     assert label[0].tolist() == [255, 0, 1, 2, 255, 0]
     values[2, 3] = 257  # its low byte is a known label
     Image.fromarray(values).save(sample.annotation)
-    with pytest.raises(InputError, match="label.png has label 257, 0 to 2 and 5 and 9 are wanted"):
+    with pytest.raises(InputError, match="label.png must be 0 to 2 and 5 and 9, not 257"):
         sample.read()
 
 
@@ -59,7 +59,7 @@ def test_suffixes_of_any_case(tmp_path):
 
 
 def test_another_size_is_refused(tmp_path):
-    message = f"{tmp_path}/label.png has 6 x 4 pixels, 4 x 6 are wanted as in {tmp_path}/a.png"
+    message = f"{tmp_path}/label.png must have 4 x 6 pixels as {tmp_path}/a.png has, not 6 x 4"
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         pair(tmp_path, np.zeros((6, 4), np.uint8)).read()
 
@@ -67,7 +67,7 @@ def test_another_size_is_refused(tmp_path):
 def test_unknown_labels_are_refused(tmp_path):
     values = np.ones((4, 6), np.uint8)
     values[3, 5] = 7
-    message = f"{tmp_path}/label.png has label 7, 0 to 2 and 5 and 9 are wanted"
+    message = f"labels of {tmp_path}/label.png must be 0 to 2 and 5 and 9, not 7"
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         pair(tmp_path, values).read()
 
@@ -75,7 +75,9 @@ def test_unknown_labels_are_refused(tmp_path):
 def test_annotations_of_colours_are_refused(tmp_path):
     one = pair(tmp_path, np.zeros((4, 6), np.uint8))
     Image.fromarray(IMAGE).save(one.annotation)
-    with pytest.raises(InputError, match=r"label\.png has pixels of mode RGB"):
+    with pytest.raises(
+        InputError, match=r"label\.png must have one channel of 8 or 16 bits, not pixels of mode RGB"
+    ):
         one.read()
 
 
@@ -83,7 +85,7 @@ def test_found_is_sorted_and_skips_hidden_files(tmp_path):
     for name in ("b.jpg", "a.jpg", "._a.jpg", "c.txt"):
         (tmp_path / name).touch()
     assert [p.name for p in found(tmp_path, "*.jpg")] == ["a.jpg", "b.jpg"]
-    with pytest.raises(InputError, match=f"^{tmp_path} has no \\*.png, at least one picture is wanted$"):
+    with pytest.raises(InputError, match=f"^{tmp_path} must hold at least one \\*.png, not none$"):
         found(tmp_path, "*.png")
 
 
@@ -94,8 +96,8 @@ def test_a_folder_that_the_system_refuses(tmp_path):
 
 def test_existing_folder(tmp_path):
     assert existing_folder(tmp_path) == tmp_path
-    with pytest.raises(InputError, match=f"^{tmp_path}/none is missing, a folder is wanted$"):
+    with pytest.raises(InputError, match=f"^{tmp_path}/none must be a folder, not missing$"):
         existing_folder(tmp_path / "none")
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match=f"^{tmp_path}/file is not a folder, a folder is wanted$"):
+    with pytest.raises(InputError, match=f"^{tmp_path}/file must be a folder, not a file$"):
         existing_folder(tmp_path / "file")

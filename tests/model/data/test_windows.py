@@ -217,8 +217,8 @@ def test_what_cannot_be_segmented_is_refused():
     refused("size must be at least the window (16, 16), not (16, 15)", picture(20, 20), size=(16, 15))
     refused("batch must be at least 1, not 0", picture(20, 20), batch=0)
     refused(
-        "a picture of 1 x 400000 pixels (height x width) would be scaled to 16 x 6400000, "
-        f"at most {MAX_PIXELS} pixels are wanted: cut it into wider parts",
+        f"a picture of 1 x 400000 pixels (height x width) must be scaled to at most {MAX_PIXELS} pixels, "
+        "not 16 x 6400000: cut it into wider parts",
         np.zeros((1, 400000, 3), np.uint8),
     )
     assert not network.seen

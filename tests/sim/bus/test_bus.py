@@ -39,12 +39,12 @@ def test_what_is_wrong_is_named(run: Run) -> None:
     busy = tuple(None if k != unit else 1 for k in range(7))
     tampered = {
         "bytes of DRAM are wrong, the first at 0x5: ": replace(run, wanted=changed(run.wanted or b"", 5)),
-        "no error, error 4 at unit 1, segment 0, iteration 0, index 2 is wanted": replace(
+        "the end must be error 4 at unit 1, segment 0, iteration 0, index 2, not no error": replace(
             run, stop=Stop(4, 1, 0, 0, 2)
         ),
         "is the least that it can take": replace(run, cycles=3 * run.cycles),
         f"cycles in which unit {unit} was busy: ": replace(run, busy=busy),
-        "error 4 at unit 0, segment 0, iteration 0, index 0, no error is wanted": replace(
+        "the end must be no error, not error 4 at unit 0, segment 0, iteration 0, index 0": replace(
             run, answers={0: "slverr"}
         ),
         "no end after 1600 cycles: running 1, ": replace(run, closed="m_axi r", limit=1600),

@@ -37,7 +37,7 @@ def test_the_earliest_one_is_told(program, times):
     assert found is not None
     assert (found.unit, found.event, found.expected, found.seen) == (Unit.STORE, "end", late, late + 5)
     assert str(found) == (
-        f"end is in cycle {late + 5}, {late} is wanted: segment copies, iteration 1, store instruction 1 "
+        f"end must be in cycle {late}, not in {late + 5}: segment copies, iteration 1, store instruction 1 "
         "(store dram=0x120 address=0x20 size=96 based=1)"
     )
 
@@ -56,7 +56,9 @@ def test_what_is_missing_and_what_is_too_much(program, times):
     wanted = int(ends[Unit.STORE][-1])
     ends[Unit.STORE] = ends[Unit.STORE][:-1]
     found = first_divergence(program, timeline, tuple(starts), tuple(ends))
-    assert str(found).startswith(f"end is missing, {wanted} is wanted: segment copies, iteration 2, store")
+    assert str(found).startswith(
+        f"end must be in cycle {wanted}, not missing: segment copies, iteration 2, store"
+    )
     starts[Unit.ARRAY] = np.array([7])
     found = first_divergence(program, timeline, tuple(starts), tuple(ends))
     assert str(found) == "cycle 7: array: start of an instruction too many"

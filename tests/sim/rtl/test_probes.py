@@ -49,7 +49,7 @@ def test_wrong_values_are_counted_and_the_first_is_told(program, wanted):
     wrong, words = count_wrong(program, contents(program), wanted, states, [(1, found.tobytes())])
     assert wrong == 2 + 40  # the last piece was not kept
     assert words == (
-        f"row 1[1, 1] is {found[21]}, {right[21]} is wanted, the first of 2 in 40, after segment copies, "
+        f"row 1[1, 1] must be {right[21]}, not {found[21]}, the first of 2 in 40, after segment copies, "
         "iteration 1, load instruction 1 (load dram=0x0 space=scratchpad address=0x20 size=96 based=1)"
     )
 

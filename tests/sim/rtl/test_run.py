@@ -78,7 +78,7 @@ def test_bytes_of_dram(program, good, compared):
     dram[[5, program.dram_bytes // 2]] ^= 255
     found = compared(replace(good, dram=dram))
     assert found.mismatched_values == 2
-    assert found.problems == (f"value: DRAM byte 0x5, in in, is {dram[5]}, {good.dram[5]} is wanted",)
+    assert found.problems == (f"value: DRAM byte 0x5, in in, must be {good.dram[5]}, not {dram[5]}",)
 
 
 def test_bytes_of_the_scratchpad(good, compared):
@@ -113,8 +113,8 @@ def test_cycles(good, compared):
     ends = tuple(end + 1 if unit == Unit.STORE else end for unit, end in enumerate(good.ends))
     late = replace(good, ends=ends, cycles=good.cycles + 1)
     found = compared(late)
-    assert found.problems[0].startswith("the cycle counter shows")
-    assert found.problems[1].startswith("time: end is in cycle ")
+    assert found.problems[0].startswith("the cycle counter must be ")
+    assert found.problems[1].startswith("time: end must be in cycle ")
     assert found.problems[2].startswith("the RTL took ")
 
 

@@ -43,13 +43,13 @@ def test_cycles_of_an_instruction():
     ("text", "message"),
     [
         ("store:copies:2", "UNIT:SEGMENT:ITERATION:INDEX, such as array:0:0:7, not 'store:copies:2'"),
-        ("gpu:copies:0:0", "no unit 'gpu'; there are load, store, array,"),
-        ("load:none:0:0", "no segment 'none'; there are empty, copies"),
-        ("load:2:0:0", "no segment '2'; there are empty, copies"),
-        ("load:copies:3:0", "no iteration of segment copies '3'; there are 0..2"),
-        ("load:copies:-1:0", "no iteration of segment copies '-1'"),
-        ("load:copies:0:2", "no instruction of load in copies '2'; there are 0..1"),
-        ("array:copies:0:0", "no instruction of array in copies '0'; there are none"),
+        ("gpu:copies:0:0", "unit must be one of load, store, array,"),
+        ("load:none:0:0", "segment must be one of empty, copies, not 'none'"),
+        ("load:2:0:0", "segment must be one of empty, copies, not '2'"),
+        ("load:copies:3:0", "iteration of segment copies must be in 0..2, not '3'"),
+        ("load:copies:-1:0", "iteration of segment copies must be in 0..2, not '-1'"),
+        ("load:copies:0:2", "instruction of load in copies must be in 0..1, not '2'"),
+        ("array:copies:0:0", "there is no instruction of array in copies"),
         ("load:copies:0:0", "load:copies:0:0 is a wait, which has no cycles of its own: segment copies"),
     ],
 )
@@ -65,7 +65,7 @@ def test_cycles_that_are_not_there():
         Waves(Path("a.vcd"), LINE.cycles, LINE.cycles + 5).cycles(PROGRAM, LINE)
     with pytest.raises(InputError, match="waves end in cycle 3, before they begin in 4"):
         Waves(Path("a.vcd"), 4, 3).check()
-    with pytest.raises(InputError, match="--waves writes .fst or .vcd, not a.txt"):
+    with pytest.raises(InputError, match="--waves must be a file .fst or .vcd, not a.txt"):
         Waves(Path("a.txt"), 1, 3).check()
 
 
