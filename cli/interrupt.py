@@ -12,13 +12,12 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
+from intarsia.cli.entry import INTERRUPTED, SIGNALS
 from intarsia.model.unfinished import remove_unfinished
 
 PATIENCE = 2.0
 """Seconds that a run has to clean up; a library that computes in one long call does not come to it."""
-INTERRUPTED = 130
 IMPORT = "<frozen importlib._bootstrap>"
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager

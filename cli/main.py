@@ -9,6 +9,11 @@ body. What users did wrong it raises as `InputError`.
 
 from __future__ import annotations
 
+from intarsia.cli.entry import end_at_once
+
+if __name__ == "__main__":
+    end_at_once()  # python -m intarsia.cli.main, which does not begin in cli.entry
+
 import sys
 from collections.abc import Callable, Sequence
 from typing import Annotated
@@ -18,9 +23,10 @@ import typer
 from intarsia import __version__
 from intarsia.cli.command import Command
 from intarsia.cli.disassemble import disassemble
+from intarsia.cli.entry import INTERRUPTED
 from intarsia.cli.evaluate import evaluate
 from intarsia.cli.export import export
-from intarsia.cli.interrupt import INTERRUPTED, interrupts, leave
+from intarsia.cli.interrupt import interrupts, leave
 from intarsia.cli.output import console, emit_lines
 from intarsia.cli.quantize import quantize
 from intarsia.cli.rtl_run import rtl_run

@@ -110,9 +110,7 @@ def test_names_that_do_not_follow_from_the_iteration_are_kept(path):
     listed = program(segments=(segment(repeat=2, names=(("a", ("x", "y")),)),))
     listed.save(path)
     assert Program.load(path) == listed
-    with pytest.raises(
-        InputError, match=r"segment encoder: a must have a name for each iteration"
-    ):
+    with pytest.raises(InputError, match=r"segment encoder: a must have a name for each iteration"):
         program(segments=(segment(repeat=2, names=(("a", ("x",)),)),)).save(path)
 
 

@@ -65,8 +65,29 @@ def interrupted(
 
 def run_in_main(body: str) -> list[str]:
     """A program that runs `body` as a command of intarsia."""
-    head = "import sys, time\nfrom pathlib import Path\nfrom cli.main import app, main\ndef probe():\n"
-    return ["-c", f"{head}{body}\napp.command()(probe)\nsys.argv[1:] = ['probe']\nsys.exit(main())"]
+    head = "import sys, time\nfrom pathlib import Path\nfrom intarsia.cli.main import app, main\n"
+    return [
+        "-c",
+        f"{head}def probe():\n{body}\napp.command()(probe)\nsys.argv[1:] = ['probe']\nsys.exit(main())",
+    ]
+
+
+SLOW = """
+import runpy, sys, time
+from pathlib import Path
+class Slow:
+    def find_spec(self, name, *rest):
+        if name == "typer":
+            Path({ready!r}).touch()
+            time.sleep(99)
+sys.meta_path.insert(0, Slow())
+sys.argv[1:] = ["--version"]
+"""
+"""An import of the command line that takes long."""
+BEGINNINGS = {
+    "script": "from intarsia.cli.entry import main\nsys.exit(main())",
+    "module": "runpy.run_module('intarsia.cli.main', run_name='__main__')",
+}
 
 
 def there(path: Path) -> Callable[[dict[int, str]], bool]:
@@ -128,3 +149,12 @@ def test_a_signal_that_is_ignored_from_outside_stays_ignored(tmp_path):
     program = run_in_main(body)
     program[1] = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n" + program[1]
     assert interrupted(tmp_path, program, there(tmp_path / "ready"))[:3] == (0, "", "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("beginning", BEGINNINGS.values(), ids=BEGINNINGS)
+def test_while_the_command_line_is_imported(tmp_path, beginning, number):
+    program = ["-c", SLOW.format(ready=str(tmp_path / "ready")) + beginning]
+    found = interrupted(tmp_path, program, there(tmp_path / "ready"), number)
+    assert found[:3] == (130, "", "intarsia: interrupted\n")
+    assert found[3] < BOUND
