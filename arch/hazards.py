@@ -14,13 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from intarsia.arch.access import Access, accesses, bank_mask
+from intarsia.arch.access import Access, bank_mask
 from intarsia.arch.history import SPILLED, histories
 from intarsia.arch.isa import UNIT, Instruction, Space, Unit, Wait
 from intarsia.arch.legal import InstructionError, check_instruction, check_overlaps
 from intarsia.arch.machine import Machine
 from intarsia.arch.program import Program, Segment
 from intarsia.arch.timing import ProgramError, Timeline, simulate_program
+from intarsia.arch.touched import touched
 
 __all__ = ["ProgramError", "check_program", "check_waits"]
 
@@ -91,14 +92,14 @@ def _steps(program: Program, segment: Segment) -> tuple[tuple[_Step, ...], ...]:
                 for base in (segment.base, segment.base + iterations[-1] * segment.base_step):
                     check_instruction(instruction, machine, program.dram_bytes, base)
                 check_overlaps(instruction, machine)
-                touched = accesses(instruction, machine, segment.base)
-                for access in (one for one in touched if one.space is Space.DRAM):
+                accesses = tuple(touched(instruction, machine, segment.base))
+                for access in (one for one in accesses if one.space is Space.DRAM):
                     for iteration in iterations:
                         _check_region(program, regions, access.moved(iteration * segment.base_step))
             except (InstructionError, ProgramError) as error:
                 raise ProgramError(f"{where}: {error}") from None
-            reads, writes = (_ports(machine, touched, write=write) for write in (False, True))
-            steps.append(_Step(where, instruction, touched, reads, writes, based))
+            reads, writes = (_ports(machine, accesses, write=write) for write in (False, True))
+            steps.append(_Step(where, instruction, accesses, reads, writes, based))
         found.append(tuple(steps))
     return tuple(found)
 
@@ -140,10 +141,10 @@ def _merged(program: Program) -> list[tuple[int, int]]:
     return found
 
 
-def _ports(machine: Machine, touched: tuple[Access, ...], *, write: bool) -> int:
+def _ports(machine: Machine, accesses: tuple[Access, ...], *, write: bool) -> int:
     """Banks whose read or write port is held."""
     held = 0
-    for access in touched:
+    for access in accesses:
         if access.write == write:
             held |= bank_mask(access, machine)
     return held
@@ -163,14 +164,14 @@ def _check_times(program: Program, timeline: Timeline, steps: list[tuple[tuple[_
                         f"the {port} port of {_banks(mask)} is held by {held.where} in cycle {start}",
                     )
         active[unit] = (end, step)
-        touched = step.touched
+        accesses = step.touched
         if step.based and offset:
-            touched = tuple(a.moved(offset) if a.space is Space.DRAM else a for a in touched)
-        for access in touched:
+            accesses = tuple(a.moved(offset) if a.space is Space.DRAM else a for a in accesses)
+        for access in accesses:
             if found := memories[access.space].find(access, start):
                 address, text = found
                 raise step.error(iteration, f"{access.space.name.lower()} {address:#x} {text}")
-        for access in touched:
+        for access in accesses:
             memories[access.space].mark(access, end)
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from intarsia.arch.isa import Instruction, Load, Matmul, Store, Unit, Wait
+from intarsia.arch.isa import INSTRUCTIONS, Instruction, Unit, Wait
+from intarsia.arch.isa.transfer import Transfer
 from intarsia.arch.program import Program
 
 
@@ -79,9 +80,7 @@ def layers_of(
     )
 
 
-_MNEMONICS = (
-    "load", "store", "matmul", "shiftmax", "layernorm", "gelu", "residual", "lookup", "argmax", "expand",
-)  # fmt: skip
+_MNEMONICS = tuple(kind.mnemonic() for kind in INSTRUCTIONS if kind is not Wait)
 
 
 def _kinds(program: Program, unit: Unit) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -89,17 +88,11 @@ def _kinds(program: Program, unit: Unit) -> tuple[NDArray[np.int64], NDArray[np.
     kinds, amounts = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     for segment in program.segments:
         queue = [one for one in segment.queues[unit] if not isinstance(one, Wait)]
-        numbers = [_MNEMONICS.index(type(one).__name__.lower()) for one in queue]
+        numbers = [_MNEMONICS.index(one.mnemonic()) for one in queue]
         kinds.append(np.tile(np.array(numbers, np.int64), segment.repeat))
         amounts.append(np.tile(np.array([_amount(one) for one in queue], np.int64), segment.repeat))
     return np.concatenate(kinds), np.concatenate(amounts)
 
 
 def _amount(instruction: Instruction) -> int:
-    match instruction:
-        case Matmul():
-            return instruction.m * instruction.n * instruction.k
-        case Load() | Store():
-            return instruction.size * instruction.count1 * instruction.count2
-        case _:
-            return 0
+    return instruction.bytes if isinstance(instruction, Transfer) else instruction.macs

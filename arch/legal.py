@@ -7,26 +7,27 @@ and the machine, `check_overlaps` what the fields of a legal instruction must no
 from __future__ import annotations
 
 from intarsia.arch.access import Access, accesses, bank_mask, space_bytes
-from intarsia.arch.isa import (
-    Argmax,
-    Expand,
-    Gelu,
-    Instruction,
-    Layernorm,
-    Load,
-    Matmul,
-    Residual,
-    Shiftmax,
-    Space,
-    Store,
+from intarsia.arch.isa import Instruction, Space
+from intarsia.arch.isa.errors import (
+    ADDRESS,
+    BUS,
+    FIELD,
+    PORT,
+    UNKNOWN,
+    WATCHDOG,
+    InstructionError,
+    check,
 )
-from intarsia.arch.isa.encoding import OPCODE, OPCODES
+from intarsia.arch.isa.instruction import fields_of
 from intarsia.arch.machine import Machine
 from intarsia.arch.pieces import meeting, repeated
 from intarsia.arch.timing import ProgramError
 
-UNKNOWN, FIELD, ADDRESS, BUS, PORT, WATCHDOG = 1, 2, 3, 4, 5, 6
-"""Codes of docs/machine.md, section 8."""
+__all__ = [
+    "ADDRESS", "BUS", "FIELD", "PORT", "UNKNOWN", "WATCHDOG", "InstructionError", "check",
+    "check_instruction", "check_overlaps", "may_be_in_place",
+]  # fmt: skip
+
 ALIGNMENT = 16
 """Of matrices in the scratchpad, in bytes."""
 
@@ -41,30 +42,6 @@ NAMES = {
     Space.CONSTANTS: "row constants",
     Space.TABLE: "table",
 }
-_MATRICES: dict[type, tuple[str, ...]] = {
-    Load: (),
-    Store: (),
-    Matmul: ("x", "y", "out"),
-    Residual: ("x", "identity", "target"),
-    Argmax: ("source",),
-    Expand: ("target",),
-}
-"""Fields that hold the address of a matrix; labels begin anywhere."""
-
-
-class InstructionError(Exception):
-    """An error of an instruction that does not know its place in the program."""
-
-    def __init__(self, code: int, sentence: str) -> None:
-        super().__init__(sentence)
-        self.code = code
-
-
-def check(name: str, value: int, low: int, high: int) -> int:
-    """`value` where it lies in low..high, else a fault of the field `name`."""
-    if not low <= value <= high:
-        raise InstructionError(FIELD, f"{name} is {value}, {low}..{high} is wanted")
-    return value
 
 
 def check_instruction(op: Instruction, machine: Machine, dram_bytes: int, base: int = 0) -> None:
@@ -83,21 +60,23 @@ def check_instruction(op: Instruction, machine: Machine, dram_bytes: int, base: 
                 f"bytes {access.low:#x} to {access.high:#x} are not all inside the"
                 f" {NAMES[access.space]} of {size:#x} bytes",
             )
-    if isinstance(op, Matmul | Residual):
-        first, second = (access for access in touched[:2])
-        if shared := bank_mask(first, machine) & bank_mask(second, machine):
-            names = ("x", "y") if isinstance(op, Matmul) else ("x", "identity")
+    sources = [one for one in op.present() if not one.write and one.memory(op) is Space.SCRATCHPAD]
+    if len(sources) == 2:
+        first, second = (bank_mask(one.access(op, machine), machine) for one in sources)
+        if shared := first & second:
             bank = (shared & -shared).bit_length() - 1
             raise InstructionError(
-                PORT, f"{names[0]} and {names[1]} are both in bank {bank}, different ones are wanted"
+                PORT,
+                f"{sources[0].name} and {sources[1].name} are both in bank {bank},"
+                " different ones are wanted",
             )
 
 
 def _check_fields(op: Instruction) -> None:
     """The ranges of single fields, as the encoding has them."""
-    for field in OPCODES[OPCODE[type(op)]][1]:
+    for field in fields_of(type(op)):
         value = getattr(op, field.name)
-        if not field.low <= value <= field.high or value % field.scale:
+        if not field.holds(value):
             scale = f"a multiple of {field.scale} in " if field.scale > 1 else ""
             raise InstructionError(
                 FIELD,
@@ -107,25 +86,12 @@ def _check_fields(op: Instruction) -> None:
 
 def _check_machine(op: Instruction, machine: Machine) -> None:
     """What depends on the machine or on several fields."""
-    for name in _MATRICES.get(type(op), ("source", "target")):
+    for name in op.matrices():
         if (at := getattr(op, name)) % ALIGNMENT:
             raise InstructionError(FIELD, f"{name} is at {at:#x}, a multiple of {ALIGNMENT} is wanted")
-    match op:
-        case Matmul():
-            check("m", op.m, 1, min(machine.accumulator_rows, 65535))
-        case Shiftmax() | Gelu():
-            check("length", op.length, 1, machine.row_length)
-            if isinstance(op, Shiftmax) and not op.out8 and op.source == op.target:
-                raise InstructionError(
-                    FIELD,
-                    f"target is {op.target:#x} like the source, another place is wanted for 16 bits",
-                )
-        case Layernorm():
-            check("length", op.length, 1, machine.layernorm_length)
-        case Argmax(wide=False):
-            check("length", op.length, 1, 256)
-        case Expand(wide=True):
-            check("factor", op.factor, 2, 65535)
+    for limit in op.limits:
+        if wrong := limit.wrong(op, machine):
+            raise InstructionError(FIELD, wrong)
 
 
 def check_overlaps(op: Instruction, machine: Machine) -> None:
@@ -150,14 +116,8 @@ def check_overlaps(op: Instruction, machine: Machine) -> None:
 
 def may_be_in_place(op: Instruction) -> bool:
     """Whether source and target may be the same matrix: if elements are as wide."""
-    match op:
-        case Shiftmax():
-            return op.out8
-        case Layernorm():
-            return op.out16
-        case Matmul() | Argmax() | Expand():
-            return False
-    return True
+    sizes = {one.element_bytes(op) for one in op.present() if one.memory(op) is Space.SCRATCHPAD}
+    return op.in_place and len(sizes) == 1
 
 
 def _in_place(op: Instruction, source: Access, target: Access) -> bool:

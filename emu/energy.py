@@ -28,19 +28,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from intarsia.arch.isa import (
-    Argmax,
-    Expand,
-    Gelu,
-    Layernorm,
-    Load,
-    Lookup,
-    Matmul,
-    Residual,
-    Shiftmax,
-    Store,
-    Wait,
-)
+from intarsia.arch.isa import INSTRUCTIONS, Wait
 from intarsia.arch.machine import Machine
 from intarsia.arch.program import Program
 
@@ -52,16 +40,9 @@ DRAM = 1300.0
 MAC = MULTIPLY8 + ADD32
 
 OPERATIONS: dict[str, tuple[int, int]] = {
-    "requantize": (2, 1),  # bias, rounding; the dyadic multiplier
-    "shiftmax": (6, 1),  # difference, two shifted terms of 1/ln 2, exponent, sum, rounding; the reciprocal
-    "layernorm": (4, 2),  # two sums, bias, rounding; square, scale
-    "gelu": (24, 2),  # exponential (6), sum, division in 16 steps, rounding; product, requantization
-    "residual": (3, 2),  # two roundings, sum; two dyadic multipliers
-    "argmax": (1, 0),  # comparison
-    "lookup": (0, 0),
-    "expand": (0, 0),
+    cost.name: (cost.additions, cost.multiplications) for kind in INSTRUCTIONS for cost in kind.costs
 }
-"""32-bit additions and multiplications per element, shifts are free."""
+"""32-bit additions and multiplications per element, shifts are free; why so many, each instruction says."""
 
 SOURCE = "Horowitz, ISSCC 2014 (45 nm, 0.9 V)"
 
@@ -119,17 +100,8 @@ def operations(program: Program) -> dict[str, int]:
         here: Counter[str] = Counter()
         for queue in segment.queues:
             for instruction in queue:
-                match instruction:
-                    case Wait() | Load() | Store():
-                        continue
-                    case Matmul():
-                        passes = 2 if instruction.x16 else 1
-                        here["mac"] += instruction.m * instruction.n * instruction.k * passes
-                        here["requantize"] += instruction.m * instruction.n
-                    case Shiftmax() | Layernorm() | Gelu() | Residual() | Lookup() | Argmax() | Expand():
-                        name = type(instruction).__name__.lower()
-                        factor = instruction.factor if isinstance(instruction, Expand) else 1
-                        here[name] += instruction.rows * instruction.length * factor
+                if not isinstance(instruction, Wait):
+                    here.update(instruction.work(program.machine))
         for name, count in here.items():
             counts[name] += count * segment.repeat
     return dict(counts)

@@ -28,9 +28,9 @@ from collections import Counter
 from dataclasses import dataclass
 
 from intarsia.arch.access import accesses
-from intarsia.arch.duration import ceil_div, tiles
-from intarsia.arch.isa import Instruction, Layernorm, Layout, Load, Lookup, Matmul, Space, Store, Wait
-from intarsia.arch.machine import ENTRY_BYTES, PARAMETER_BYTES, Machine
+from intarsia.arch.isa import Instruction, Load, Store, Wait
+from intarsia.arch.isa.instruction import LEVELS as LEVEL_OF
+from intarsia.arch.machine import Machine
 from intarsia.arch.program import Program, Segment
 from intarsia.model.errors import InputError
 
@@ -45,15 +45,6 @@ CLASS_OF_KIND = {
     "weights": "weights",
     "constants": "constants",
 }
-_LEVEL = {
-    Space.DRAM: "dram",
-    Space.SCRATCHPAD: "scratchpad",
-    Space.STATIONARY: "stationary",
-    Space.PARAMETERS: "constants",
-    Space.CONSTANTS: "constants",
-    Space.TABLE: "constants",
-}
-
 Bytes = Counter[tuple[str, str, str]]
 """(level, class, direction) to bytes."""
 
@@ -126,7 +117,7 @@ def _move(
 ) -> None:
     """LOAD and STORE: the class may change with the base register, so every iteration is looked at."""
     ends = [
-        (_LEVEL[a.space], "write" if a.write else "read", a.bytes) for a in accesses(instruction, machine)
+        (LEVEL_OF[a.space], "write" if a.write else "read", a.bytes) for a in accesses(instruction, machine)
     ]
     if not instruction.based or not segment.base_step:
         base = segment.base if instruction.based else 0
@@ -141,37 +132,4 @@ def _move(
 
 def instruction_bytes(instruction: Instruction, machine: Machine) -> Bytes:
     """Bytes that one instruction of a computing unit moves."""
-    if isinstance(instruction, Matmul):
-        return _matmul(instruction, machine)
-    moved: Bytes = Counter()
-    for access in accesses(instruction, machine):
-        kind = "activations" if access.space is Space.SCRATCHPAD else "constants"
-        size = access.bytes
-        if isinstance(instruction, Layernorm) and access.space is Space.CONSTANTS:
-            size *= instruction.rows
-        if isinstance(instruction, Lookup) and access.space is Space.TABLE:
-            size = instruction.rows * instruction.length
-        moved[_LEVEL[access.space], kind, "write" if access.write else "read"] += size
-    return moved
-
-
-def _matmul(instruction: Matmul, machine: Machine) -> Bytes:
-    lanes, depth, m, n = machine.lanes, machine.depth, instruction.m, instruction.n
-    count = tiles(instruction, machine)
-    moved: Bytes = Counter()
-    moved["scratchpad", "activations", "read"] += count * m * depth
-    if instruction.layout is Layout.PACKED:
-        entries = ceil_div(n, lanes) * lanes * ENTRY_BYTES
-        moved["stationary", "weights", "read"] += count * lanes * depth + entries
-    else:
-        moved["scratchpad", "activations", "read"] += count * lanes * depth
-        moved["constants", "constants", "read"] += PARAMETER_BYTES
-    operand = "weights" if instruction.layout is Layout.PACKED else "activations"
-    for way in DIRECTIONS:
-        moved["accumulator", "partial sums", way] += count * m * lanes * 4
-    moved["scratchpad", "activations", "write"] += m * n * (2 if instruction.out16 else 1)
-    moved["registers", operand, "write"] += count * lanes * depth
-    moved["registers", "activations", "write"] += count * m * depth
-    moved["registers", operand, "read"] += count * m * lanes * depth
-    moved["registers", "activations", "read"] += count * m * lanes * depth
-    return moved
+    return Counter(instruction.moved(machine))

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import MISSING, fields
 from enum import IntEnum
-from typing import Any
+from typing import Any, cast
 
-from intarsia.arch.isa.encoding import OPCODES, Field, encode
-from intarsia.arch.isa.instructions import Instruction
+from intarsia.arch.isa.encoding import encode
+from intarsia.arch.isa.field import Field
+from intarsia.arch.isa.instruction import Instruction, fields_of
+from intarsia.arch.isa.registry import INSTRUCTIONS
 from intarsia.model.errors import InputError
 
 _NAMES = {
-    kind.__name__.lower(): (kind, {field.name: field for field in table})
-    for kind, table in OPCODES.values()
+    kind.mnemonic(): (kind, {field.name: field for field in fields_of(kind)}) for kind in INSTRUCTIONS
 }
-_DEFAULTS: dict[type, dict[str, Any]] = {
-    kind: {field.name: field.default for field in fields(kind) if field.default is not MISSING}
-    for kind, _ in OPCODES.values()
+_VALUES: dict[type[Instruction], dict[str, Any]] = {
+    kind: {field.name: field.default for field in fields(cast(Any, kind))} for kind in INSTRUCTIONS
 }
-_ADDRESSES = {"dram", "address", "x", "y", "out", "source", "target", "identity"}
+"""The fields of an instruction, in the order of its class, with their defaults; MISSING: it has none."""
 
 
 def assemble(text: str) -> list[Instruction]:
@@ -53,7 +53,7 @@ def _instruction(words: list[str]) -> Instruction:
         if key in values:
             raise InputError(f"{name}: {key} is given twice")
         values[key] = _value(name, table[key], value)
-    if missing := [key for key in table if key not in values and key not in _DEFAULTS[kind]]:
+    if missing := [key for key in table if key not in values and _VALUES[kind][key] is MISSING]:
         raise InputError(f"{name}: missing {', '.join(missing)}")
     instruction: Instruction = kind(**values)
     encode(instruction)  # refuses what has no encoding
@@ -80,21 +80,22 @@ def _value(name: str, field: Field, text: str) -> Any:
 
 def operands(instruction: Instruction) -> dict[str, str]:
     """The fields as the text has them; those at their default are left out."""
-    defaults = _DEFAULTS[type(instruction)]
-    values = {field.name: getattr(instruction, field.name) for field in fields(instruction)}
-    # A layout is always told: it says what y means.
-    told = {
-        name: value for name, value in values.items() if name == "layout" or value != defaults.get(name)
-    }
-    return {name: _text(name, value) for name, value in told.items()}
+    known = _NAMES[instruction.mnemonic()][1]
+    found = {}
+    for name, default in _VALUES[type(instruction)].items():
+        value = getattr(instruction, name)
+        # A layout is always told: it says what y means.
+        if isinstance(value, IntEnum) or value != default:
+            found[name] = _text(known[name], value)
+    return found
 
 
 def _line(instruction: Instruction) -> str:
-    name = type(instruction).__name__.lower()
-    return " ".join([name, *(f"{key}={text}" for key, text in operands(instruction).items())])
+    texts = (f"{key}={text}" for key, text in operands(instruction).items())
+    return " ".join([instruction.mnemonic(), *texts])
 
 
-def _text(name: str, value: Any) -> str:
+def _text(field: Field, value: Any) -> str:
     if isinstance(value, IntEnum):
         return value.name.lower()
-    return hex(value) if name in _ADDRESSES else str(int(value))
+    return hex(value) if field.address else str(int(value))

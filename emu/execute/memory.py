@@ -65,11 +65,3 @@ class Memories:
                 ADDRESS, f"{extent} are not all inside the {NAMES[space]} of {memory.size:#x} bytes"
             )
         return np.ndarray(shape, dtype, memory.data, address, steps)
-
-    def matrix(self, address: int, stride: int, rows: int, columns: int, dtype: Any) -> Any:
-        """Matrix [rows, columns] in the scratchpad, rows `stride` bytes apart."""
-        return self.view(Space.SCRATCHPAD, address, (rows, columns), (stride,), dtype)
-
-    def parameter(self, index: int, layout: np.dtype[Any]) -> Any:
-        """The fields `layout` of a parameter word, as Python integers."""
-        return self.view(Space.PARAMETERS, 16 * index, (1,), (), layout)[0].item()

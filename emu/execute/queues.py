@@ -9,23 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from intarsia.arch.isa import (
-    UNIT,
-    Argmax,
-    Expand,
-    Gelu,
-    Instruction,
-    Layernorm,
-    Load,
-    Lookup,
-    Matmul,
-    Residual,
-    Shiftmax,
-    Space,
-    Store,
-    Unit,
-    Wait,
-)
+from intarsia.arch.isa import UNIT, Instruction, Space, Unit, Wait
 from intarsia.arch.legal import (
     FIELD,
     UNKNOWN,
@@ -35,24 +19,12 @@ from intarsia.arch.legal import (
     check_overlaps,
 )
 from intarsia.arch.program import Probe, Program, Segment
-from intarsia.emu.execute import rows
-from intarsia.emu.execute.matrix import matmul
+from intarsia.emu.execute.compute import compute
 from intarsia.emu.execute.memory import MachineError, Memories
 from intarsia.model.errors import InputError
 
 OnProbe = Callable[[str, int | None, int, int, NDArray[Any]], None]
 """Called with tensor, head, row, column and a copy of the values [rows, columns]."""
-
-COMPUTE: dict[type, Callable[[Memories, Any], None]] = {
-    Matmul: matmul,
-    Shiftmax: rows.shiftmax,
-    Layernorm: rows.layernorm,
-    Gelu: rows.gelu,
-    Residual: rows.residual,
-    Lookup: rows.lookup,
-    Argmax: rows.argmax,
-    Expand: rows.expand,
-}
 
 
 def execute(
@@ -149,10 +121,7 @@ class _Run:
             base = self.segment.base + queue.iteration * self.segment.base_step
             check_instruction(op, machine, dram.size, base)
             check_overlaps(op, machine)
-            if isinstance(op, Load | Store):
-                _copy(self.memories, op, base if op.based else 0)
-            else:
-                COMPUTE[type(op)](self.memories, op)
+            compute(self.memories, op, base)
         except InstructionError as error:
             raise self.error(queue, error.code, str(error)) from None
         if self.on_probe:
@@ -186,17 +155,6 @@ class _Run:
         where = f"{queue.unit.name.lower()} (instruction {queue.position}, iteration {queue.iteration})"
         awaited, seen = Unit(wait.unit).name.lower(), self.queues[wait.unit].completed
         return f"{where} waits for {awaited} to complete {self.wanted(queue, wait)}, not {seen}"
-
-
-def _copy(memories: Memories, op: Load | Store, base: int) -> None:
-    """LOAD and STORE: count2 * count1 pieces between DRAM and another memory."""
-    space = op.space if isinstance(op, Load) else Space.SCRATCHPAD
-    shape = op.count2, op.count1, op.size
-    strides = op.dram_stride2, op.dram_stride1
-    outside = memories.view(Space.DRAM, base + op.dram, shape, strides, np.uint8)
-    inside = memories.view(space, op.address, shape, (op.stride2, op.stride1), np.uint8)
-    target, source = (inside, outside) if isinstance(op, Load) else (outside, inside)
-    target[:] = source
 
 
 def _report(memories: Memories, probe: Probe, tensor: str, on_probe: OnProbe) -> None:

@@ -1,4 +1,4 @@
-"""Instructions as hardware sees them: the fields of emu.isa's table, cut out of 256 bits."""
+"""Instructions as hardware sees them: the fields that they declare, cut out of 256 bits."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from operator import or_
 
 from amaranth.hdl import Cat, Const, Mux, Value
 
-from intarsia.arch.isa import UNIT, Instruction, Wait
-from intarsia.arch.isa.encoding import OPCODE, OPCODES, Field, known_bits
+from intarsia.arch.isa import INSTRUCTIONS, UNIT, Instruction, Wait
+from intarsia.arch.isa.encoding import known_bits
+from intarsia.arch.isa.field import Field
+from intarsia.arch.isa.instruction import fields_of
 
 INSTRUCTION_BITS = 256
 WORD_BITS = 32
@@ -23,7 +25,7 @@ def opcode(word: Value) -> Value:
 
 def is_kind(word: Value, kind: type[Instruction]) -> Value:
     """Whether an instruction is of this kind."""
-    return opcode(word) == OPCODE[kind]
+    return opcode(word) == kind.opcode
 
 
 def field(word: Value, kind: type[Instruction], name: str) -> Value:
@@ -37,7 +39,7 @@ def illegal(word: Value, unit: Value) -> Value:
     Opcode, unused bits and the ranges of single fields; what depends on the machine, its units see.
     """
     code: Value = Const(ILLEGAL_OPCODE, 2)
-    for kind, _ in OPCODES.values():
+    for kind in INSTRUCTIONS:
         own = is_kind(word, kind)
         if kind is not Wait:
             own &= unit == UNIT[kind]
@@ -46,7 +48,7 @@ def illegal(word: Value, unit: Value) -> Value:
 
 
 def _fields(kind: type[Instruction]) -> dict[str, Field]:
-    return {f.name: f for f in OPCODES[OPCODE[kind]][1]}
+    return {f.name: f for f in fields_of(kind)}
 
 
 def _raw(word: Value, f: Field) -> Value:
@@ -62,7 +64,7 @@ def _value(word: Value, f: Field) -> Value:
 
 def _out_of_range(word: Value, kind: type[Instruction]) -> Value:
     bad = []
-    known, fixed, mask = known_bits(OPCODE[kind])
+    known, fixed, mask = known_bits(kind.opcode)
     for number, bits in enumerate(known):
         if unknown := ~bits & (1 << WORD_BITS) - 1:
             part = word[number * WORD_BITS : (number + 1) * WORD_BITS]
@@ -84,7 +86,7 @@ def _out_of_range(word: Value, kind: type[Instruction]) -> Value:
 
 def assembled(kind: type[Instruction], **values: Value) -> Value:
     """The word of an instruction with these fields, in the units of `arch.isa`; others are 0."""
-    code = OPCODE[kind]
+    code = kind.opcode
     bits: list[Value] = [Const(code >> k & 1, 1) for k in range(INSTRUCTION_BITS)]
     for name, value in values.items():
         f = _fields(kind)[name]

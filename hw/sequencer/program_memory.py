@@ -9,8 +9,9 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from intarsia.arch.isa import UNIT, Unit, Wait
-from intarsia.arch.isa.encoding import OPCODES, known_bits
+from intarsia.arch.isa import INSTRUCTIONS, Unit, Wait
+from intarsia.arch.isa.encoding import known_bits
+from intarsia.arch.isa.instruction import fields_of
 from intarsia.hw.interfaces.instruction import INSTRUCTION_BITS, WORD_BITS, is_kind
 from intarsia.hw.interfaces.ports import UNCHECKED
 
@@ -102,11 +103,11 @@ class ProgramMemory(wiring.Component):
 def kept_bits(unit: Unit) -> tuple[int, int]:
     """The bits that may differ between legal instructions of a unit, as a mask; those that all have."""
     kept, fixed = 0xFF | ((1 << AWAITED_BITS) - 1) << WORD_BITS * WAIT_WORDS[0], 0
-    for opcode, (kind, fields) in OPCODES.items():
-        if kind is Wait or UNIT[kind] != unit:
+    for kind in INSTRUCTIONS:
+        if kind.queue != unit:
             continue
-        fixed |= known_bits(opcode)[1]
-        for f in fields:
+        fixed |= known_bits(kind.opcode)[1]
+        for f in fields_of(kind):
             bits = f.bits if f.low < 0 else (f.high // f.scale).bit_length()
             kept |= (1 << bits) - 1 << WORD_BITS * f.word + f.shift
     return kept, fixed

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from intarsia.arch.duration import pairs_per_cycle
+from intarsia.arch import isa
 from intarsia.arch.machine import Machine
 from intarsia.hw.interfaces.stream import Core, Unit
 from intarsia.hw.units.affine.core import Affine
@@ -32,22 +32,6 @@ class UnitKind:
     core: Callable[[Machine], Core]
 
 
-def _gelu_lanes(machine: Machine) -> int:
-    return min(machine.gelu_lanes, machine.word)
-
-
-def elementwise_lanes(machine: Machine) -> int:
-    return pairs_per_cycle(machine.elementwise_lanes, machine)
-
-
-def shiftmax_lanes(machine: Machine) -> int:
-    return pairs_per_cycle(machine.shiftmax_lanes, machine)
-
-
-def layernorm_lanes(machine: Machine) -> int:
-    return pairs_per_cycle(machine.layernorm_lanes, machine)
-
-
 UNITS: dict[str, UnitKind] = {
     "mac_array": UnitKind(
         "int8 products, int8 or int16 activations, int32 accumulators",
@@ -65,43 +49,43 @@ UNITS: dict[str, UnitKind] = {
     ),
     "residual": UnitKind(
         "sum of two int16 tensors at a new scale",
-        lambda machine: Residual(lanes=elementwise_lanes(machine)),
+        lambda machine: Residual(lanes=isa.Residual.lanes(machine)),
     ),
     "affine": UnitKind(
         "LayerNorm's scale and shift by channel",
-        lambda machine: Affine(lanes=layernorm_lanes(machine)),
+        lambda machine: Affine(lanes=isa.Layernorm.lanes(machine)),
     ),
     "shift_exp": UnitKind(
         "exponentials by shifts",
-        lambda machine: ShiftExpVector(lanes=shiftmax_lanes(machine)),
+        lambda machine: ShiftExpVector(lanes=isa.Shiftmax.lanes(machine)),
     ),
     "shiftmax": UnitKind(
         "softmax of int8 rows",
-        lambda machine: Shiftmax(lanes=shiftmax_lanes(machine), max_length=machine.row_length),
+        lambda machine: Shiftmax(lanes=isa.Shiftmax.lanes(machine), max_length=machine.row_length),
     ),
     "shiftgelu": UnitKind(
         "GELU of int8 rows in its three forms",
-        lambda machine: Shiftgelu(lanes=_gelu_lanes(machine), max_length=machine.row_length),
+        lambda machine: Shiftgelu(lanes=isa.Gelu.lanes(machine), max_length=machine.row_length),
     ),
     "shiftgelu_table": UnitKind(
         "GELU of int8 elements by a table that the host fills",
-        lambda machine: ShiftgeluTable(lanes=_gelu_lanes(machine)),
+        lambda machine: ShiftgeluTable(lanes=isa.Gelu.lanes(machine)),
     ),
     "layernorm": UnitKind(
         "LayerNorm of int16 rows",
-        lambda machine: Layernorm(lanes=layernorm_lanes(machine), max_length=machine.layernorm_length),
+        lambda machine: Layernorm(lanes=isa.Layernorm.lanes(machine), max_length=machine.layernorm_length),
     ),
     "argmax": UnitKind(
         "index of the first maximum of a row",
-        lambda machine: Argmax(lanes=elementwise_lanes(machine)),
+        lambda machine: Argmax(lanes=isa.Argmax.lanes(machine)),
     ),
     "expand": UnitKind(
         "labels repeated along a row",
-        lambda machine: Expand(lanes=elementwise_lanes(machine)),
+        lambda machine: Expand(lanes=isa.Expand.lanes(machine)),
     ),
     "upsample": UnitKind(
         "class scores of patches to the label of every pixel",
-        lambda machine: Upsample(lanes=elementwise_lanes(machine)),
+        lambda machine: Upsample(lanes=isa.Expand.lanes(machine)),
     ),
 }
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from intarsia.arch.duration import requantize_unit
+from intarsia.arch.isa.matmul import requantize_unit
 from intarsia.model.integer.arithmetic import rshift_rhe, saturate
 from intarsia.sim.transaction import Bench, Ints, Transaction
 from intarsia.sim.units.requantize import ROUNDING_BINS, corner_products, rounding_bins

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from intarsia.arch.duration import argmax_unit
+from intarsia.arch import isa
+from intarsia.arch.duration import ceil_div
 from intarsia.sim.transaction import Bench, Ints, Transaction, counter_sizes, to_beats
 
 LOW, HIGH = -(2**15), 2**15 - 1
@@ -79,7 +80,7 @@ class ArgmaxBench(Bench):
             inputs={"command": command, "i": {"": beats}},
             output={"": labels},
             values=rows,
-            cycles=argmax_unit(rows, length, lanes),
+            cycles=isa.Argmax.unit_cycles(rows, ceil_div(length, lanes)),
             bins=frozenset(self._bins(scores, beats, labels)),
         )
 

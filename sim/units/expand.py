@@ -7,7 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from intarsia.arch.duration import expand_unit
+from intarsia.arch import isa
+from intarsia.arch.duration import ceil_div
 from intarsia.sim.transaction import Bench, Ints, Transaction, counter_sizes, to_beats
 
 LABELS = 1 << 16
@@ -80,7 +81,7 @@ class ExpandBench(Bench):
             inputs={"command": command, "i": {"": source}},
             output={"": to_beats(results, lanes)},
             values=results.size,
-            cycles=expand_unit(rows, length, factor, lanes),
+            cycles=isa.Expand.unit_cycles(rows, ceil_div(length * factor, lanes)),
             bins=frozenset(self._bins(labels, source, factor)),
         )
 

@@ -8,7 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from intarsia.arch.duration import ROOT, layernorm_unit
+from intarsia.arch import isa
+from intarsia.arch.duration import ROOT, ceil_div
 from intarsia.model.integer.arithmetic import isqrt, layernorm, layernorm_constants, rshift_rhe, saturate
 from intarsia.sim.transaction import Bench, Ints, Transaction, to_beats
 
@@ -152,7 +153,7 @@ class LayernormBench(Bench):
             },
             output={"": to_beats(out.astype(np.int64), lanes)},
             values=out.size,
-            cycles=layernorm_unit(count, length, lanes),
+            cycles=isa.Layernorm.unit_cycles(count, ceil_div(length, lanes)),
             bins=frozenset(
                 (
                     *self._shape_bins(count, length),

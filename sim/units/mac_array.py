@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from intarsia.arch.duration import mac_array_unit
+from intarsia.arch.isa.matmul import mac_array_unit
 from intarsia.sim.transaction import Bench, Ints, Transaction, to_beats
 
 X16_LOW, X16_HIGH = -(2**15), 2**15 - 1

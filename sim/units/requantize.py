@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from intarsia.arch.duration import requantize_unit
+from intarsia.arch.isa.matmul import requantize_unit
 from intarsia.model.integer.arithmetic import dyadic, requantize, rshift_rhe
 from intarsia.sim.transaction import Bench, Ints, Transaction
 

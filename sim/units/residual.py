@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from intarsia.arch.duration import residual_unit
+from intarsia.arch import isa
+from intarsia.arch.duration import ceil_div
 from intarsia.model.integer.arithmetic import dyadic, residual, rshift_rhe
 from intarsia.sim.transaction import Bench, Ints, Transaction, counter_sizes, to_beats
 from intarsia.sim.units.requantize import corner_products
@@ -116,7 +117,7 @@ class ResidualBench(Bench):
             | {stream: {"": values} for stream, values in beats.items()},
             output={"": to_beats(residual(x, s.b1, s.c1, identity, s.b2, s.c2), lanes)},
             values=x.size,
-            cycles=residual_unit(rows, length, lanes),
+            cycles=isa.Residual.unit_cycles(rows, ceil_div(length, lanes)),
             bins=frozenset(bins),
         )
 

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from intarsia.arch.duration import gelu_unit
+from intarsia.arch import isa
+from intarsia.arch.duration import ceil_div
 from intarsia.model.integer.arithmetic import (
     GELU_FORMS,
     I31,
@@ -172,7 +173,7 @@ class ShiftgeluBench(Bench):
             },
             output={"": to_beats(out, self.core.lanes)},
             values=out.size,
-            cycles=gelu_unit(rows, length, self.core.lanes),
+            cycles=isa.Gelu.unit_cycles(rows, ceil_div(length, self.core.lanes)),
             bins=frozenset(
                 (
                     f"form {form}",

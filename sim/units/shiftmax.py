@@ -8,7 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from intarsia.arch.duration import DIVIDE, shiftmax_unit
+from intarsia.arch import isa
+from intarsia.arch.duration import DIVIDE, ceil_div
 from intarsia.model.integer.arithmetic import I31, shift_exp, shiftmax
 from intarsia.sim.transaction import Bench, Ints, Transaction, to_beats
 
@@ -124,7 +125,7 @@ class ShiftmaxBench(Bench):
             inputs={"command": {k: np.array([v]) for k, v in command.items()}, "i": {"": beats}},
             output={"": to_beats(p, lanes)},
             values=p.size,
-            cycles=shiftmax_unit(rows, length, lanes),
+            cycles=isa.Shiftmax.unit_cycles(rows, ceil_div(length, lanes)),
             bins=frozenset(bins),
         )
 

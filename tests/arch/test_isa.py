@@ -30,20 +30,9 @@ from intarsia.arch.isa import (
     disassemble,
     encode,
 )
-from intarsia.arch.isa.encoding import OPCODES
+from intarsia.arch.isa.registry import OPCODES
 from intarsia.model.errors import InputError
-
-
-def values(field):
-    """The values that a field may hold, as a strategy; its ends are likely."""
-    numbers = st.integers(field.low // field.scale, field.high // field.scale)
-    ends = st.sampled_from([field.low, field.high])
-    return (ends | numbers.map(lambda number: number * field.scale)).map(field.type)
-
-
-INSTRUCTIONS = st.one_of(
-    [st.builds(kind, **{field.name: values(field) for field in table}) for kind, table in OPCODES.values()]
-)
+from tests.arch.instructions import instructions
 
 # One of each, and its words as docs/machine.md lays them out.
 EXAMPLES = [
@@ -107,7 +96,7 @@ def test_tables_name_the_fields_of_the_class_without_overlap(kind, table):
         taken[field.word] |= mask
 
 
-@given(INSTRUCTIONS)
+@given(instructions())
 def test_encoding_round_trips(instruction):
     data = encode(instruction)
     assert len(data) == INSTRUCTION_BYTES
@@ -117,11 +106,11 @@ def test_encoding_round_trips(instruction):
         assert type(getattr(again, field.name)) is type(getattr(instruction, field.name))
 
 
-@given(st.lists(INSTRUCTIONS, max_size=5))
-def test_assembly_round_trips(instructions):
-    text = disassemble(instructions)
-    assert assemble(text) == instructions
-    assert len(text.splitlines()) == len(instructions)
+@given(st.lists(instructions(), max_size=5))
+def test_assembly_round_trips(program):
+    text = disassemble(program)
+    assert assemble(text) == program
+    assert len(text.splitlines()) == len(program)
 
 
 @given(st.integers(0, 12), st.binary(min_size=31, max_size=31))
@@ -135,7 +124,7 @@ def test_bytes_are_refused_or_say_themselves_again(opcode, rest):
     assert encode(instruction) == data
 
 
-@given(INSTRUCTIONS, st.integers(0, 255))
+@given(instructions(), st.integers(0, 255))
 def test_every_bit_means_something(instruction, bit):
     data = bytearray(encode(instruction))
     data[bit // 8] ^= 1 << bit % 8

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from intarsia.arch.duration import ACCESS, ARRAY_PIPELINE, ISSUE, REQUANTIZE_PIPELINE
+from intarsia.arch.duration import ACCESS, ISSUE
+from intarsia.arch.isa.matmul import ARRAY_PIPELINE, REQUANTIZE_PIPELINE
 from intarsia.arch.machine import Machine
 from intarsia.emu.scalesim import Systolic, compare, compute_cycles, machine_cycles, read_config
 from intarsia.emu.topology import Product, read_topology

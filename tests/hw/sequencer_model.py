@@ -9,7 +9,8 @@ from types import MappingProxyType
 import numpy as np
 
 from intarsia.arch.isa import UNIT, Unit, Wait, decode
-from intarsia.arch.isa.encoding import OPCODES, known_bits
+from intarsia.arch.isa.encoding import known_bits
+from intarsia.arch.isa.registry import OPCODES
 from intarsia.model.errors import InputError
 
 

@@ -26,8 +26,8 @@ from intarsia.arch.isa import (
 from intarsia.arch.legal import InstructionError, check_instruction
 from intarsia.arch.machine import Machine
 from intarsia.arch.random_program import Chip, Maker
+from intarsia.emu.execute.compute import compute
 from intarsia.emu.execute.memory import Memories
-from intarsia.emu.execute.queues import COMPUTE
 from intarsia.hw.units.elementwise.engine import ArgmaxEngine, ExpandEngine, LookupEngine, ResidualEngine
 from intarsia.hw.units.layernorm.engine import LayernormEngine
 from intarsia.hw.units.matmul.engine import MatmulEngine
@@ -68,7 +68,7 @@ def test_random_instructions(name: str, machine: Machine) -> None:
     instructions = [i for _ in range(10) if (i := make(maker)) is not None]
     expected, seen = memories(machine, chip), memories(machine, chip)
     for instruction in instructions:
-        COMPUTE[type(instruction)](expected, instruction)
+        compute(expected, instruction)
     found = Rig(engine(machine), machine).run(instructions, seen)
     assert found == [(cycles(instruction, machine), 0) for instruction in instructions]
     assert np.array_equal(seen.spaces[Space.SCRATCHPAD], expected.spaces[Space.SCRATCHPAD])
@@ -83,7 +83,7 @@ def test_layernorms_of_long_rows() -> None:
     instructions = [Layernorm(0, slot, middle, 2, 2048 - slot, 4096, 2048, param) for slot in (1, 0)]
     expected, seen = memories(machine, chip), memories(machine, chip)
     for instruction in instructions:
-        COMPUTE[Layernorm](expected, instruction)
+        compute(expected, instruction)
     found = Rig(LayernormEngine(machine), machine).run(instructions, seen)
     assert found == [(cycles(instruction, machine), 0) for instruction in instructions]
     assert np.array_equal(seen.spaces[Space.SCRATCHPAD], expected.spaces[Space.SCRATCHPAD])
@@ -144,7 +144,7 @@ def test_errors(case: int) -> None:
     held = memories(SMALL, chip)
     with pytest.raises(InstructionError) as error:
         check_instruction(instruction, SMALL, 64)
-        COMPUTE[type(instruction)](held, instruction)
+        compute(held, instruction)
     assert error.value.code == code
     ((_, found),) = Rig(ENGINES[name][0](SMALL), SMALL).run([instruction], held)
     assert found == code
@@ -168,7 +168,7 @@ def test_operands_beside_each_other(name: str) -> None:
     expected, seen = memories(SMALL, chip), memories(SMALL, chip)
     for instruction in turns:
         check_instruction(instruction, SMALL, 64)
-        COMPUTE[type(instruction)](expected, instruction)
+        compute(expected, instruction)
     found = Rig(ENGINES[name][0](SMALL), SMALL).run(turns, seen)
     assert found == [(cycles(instruction, SMALL), 0) for instruction in turns]
     assert np.array_equal(seen.spaces[Space.SCRATCHPAD], expected.spaces[Space.SCRATCHPAD])
@@ -182,7 +182,7 @@ def test_a_packed_product_takes_no_parameter() -> None:
         pass
     chip.spaces[Space.PARAMETERS][:] = 255
     expected, seen = memories(SMALL, chip), memories(SMALL, chip)
-    COMPUTE[Matmul](expected, one)
+    compute(expected, one)
     assert Rig(MatmulEngine(SMALL), SMALL).run([one], seen) == [(cycles(one, SMALL), 0)]
     assert np.array_equal(seen.spaces[Space.SCRATCHPAD], expected.spaces[Space.SCRATCHPAD])
 
@@ -206,7 +206,7 @@ def test_a_bias_of_2_to_the_62_is_the_largest(sign: int, beyond: int, channel: i
     if beyond and channel < one.length:
         assert code == 2
         return
-    COMPUTE[Layernorm](expected, one)
+    compute(expected, one)
     assert (took, code) == (cycles(one, SMALL), 0)
     assert np.array_equal(seen.spaces[Space.SCRATCHPAD], expected.spaces[Space.SCRATCHPAD])
 
@@ -216,7 +216,7 @@ def test_expand_makes_rows_of_more_than_2_to_the_17_labels() -> None:
     chip = Chip(machine, np.random.default_rng(1))
     one = Expand(0, 4096, 1, 3, 16, 16, 43800, False)
     expected, seen = memories(machine, chip), memories(machine, chip)
-    COMPUTE[Expand](expected, one)
+    compute(expected, one)
     assert one.length * one.factor > 1 << 17
     assert Rig(ExpandEngine(machine), machine).run([one], seen) == [(cycles(one, machine), 0)]
     assert np.array_equal(seen.spaces[Space.SCRATCHPAD], expected.spaces[Space.SCRATCHPAD])

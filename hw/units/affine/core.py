@@ -25,7 +25,7 @@ class Affine(Core):
         streams move together
     result : signed(16) by lane
 
-    Timing: rows + `arch.duration.REQUANTIZE_PIPELINE` cycles, one beat per cycle. A command waits
+    Timing: rows + `arch.isa.matmul.REQUANTIZE_PIPELINE` cycles, one beat per cycle. A command waits
     until the results of the one before have left the pipeline.
 
     Range: rows in 1..65535, every b and c, x and offset as long as x * b + offset fits 64 bits:

@@ -18,7 +18,7 @@ from intarsia.hw.interfaces.instruction import is_kind
 from intarsia.hw.interfaces.ports import LINE_BYTES, Shape, write_port
 from intarsia.hw.interfaces.transfer import chip_shape
 from intarsia.hw.units.lookup import core as lookup
-from intarsia.hw.units.registry import elementwise_lanes, make_unit
+from intarsia.hw.units.registry import make_unit
 from intarsia.model.integer.constants import MAX_SHIFT
 
 
@@ -52,7 +52,7 @@ class ResidualEngine(ElementwiseEngine):
     matrices = ("x", "identity", "target")
 
     def __init__(self, machine: Machine) -> None:
-        super().__init__(machine, Residual, make_unit("residual", machine), elementwise_lanes(machine))
+        super().__init__(machine, Residual, make_unit("residual", machine), Residual.lanes(machine))
 
     def command(self, m: Module, command: Any) -> None:
         super().command(m, command)
@@ -73,7 +73,7 @@ class LookupEngine(ElementwiseEngine):
     has_param = False
 
     def __init__(self, machine: Machine) -> None:
-        lanes, filled = elementwise_lanes(machine), chip_shape(bus_width(machine))
+        lanes, filled = Lookup.lanes(machine), chip_shape(bus_width(machine))
         unit = lookup.Lookup(lanes=lanes, filled=filled)
         super().__init__(machine, Lookup, unit, lanes, table=In(write_port(filled)))
 
@@ -98,7 +98,7 @@ class ArgmaxEngine(ElementwiseEngine):
     has_param = False
 
     def __init__(self, machine: Machine) -> None:
-        super().__init__(machine, Argmax, make_unit("argmax", machine), elementwise_lanes(machine))
+        super().__init__(machine, Argmax, make_unit("argmax", machine), Argmax.lanes(machine))
 
     def element(self) -> Any:
         return Mux(self.field("wide"), 2, 1)
@@ -128,7 +128,7 @@ class ExpandEngine(ElementwiseEngine):
     has_param = False
 
     def __init__(self, machine: Machine) -> None:
-        super().__init__(machine, Expand, make_unit("expand", machine), elementwise_lanes(machine))
+        super().__init__(machine, Expand, make_unit("expand", machine), Expand.lanes(machine))
 
     def element(self) -> Any:
         return Mux(self.field("wide"), 2, 1)

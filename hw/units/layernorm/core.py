@@ -65,7 +65,7 @@ class Layernorm(Core):
     constants : b and offset (B) by lane, a beat for every beat of results: again for every row
     result : lanes of int16, 8-bit results with their sign; zeros behind the end of a row
 
-    Timing: `arch.duration.layernorm_unit`. Rows begin max(beats, ROOT) cycles apart, and the first
+    Timing: `arch.isa.Layernorm.unit_cycles`. Rows begin max(beats, ROOT) cycles apart, and the first
     result of a row comes LAYERNORM_PIPELINE + 1 cycles behind its last beat. A missing beat or a
     result that has no room stops the whole unit.
 

@@ -44,7 +44,7 @@ class MacArray(Core):
     it in a slot of max(rows, tile) cycles, in whose first `rows` cycles x is wanted and in whose first
     `tile` cycles the next tile's y. An output leaves during the first `rows` cycles of the slot after
     its last, a row per cycle; after the last slot of a command `rows` cycles are added for that. In
-    all `arch.duration.mac_array_unit`. A missing input or waiting results stop the schedule; products
+    all `arch.isa.matmul.mac_array_unit`. A missing input or waiting results stop the schedule; products
     and sums flow on, for a clock enable would have to reach all of them.
     Range: every value of every operand; accumulators wrap at 32 bits (docs/numerics.md, section 3).
     """

@@ -83,7 +83,7 @@ class Requantizer(Core):
         `shared`: the constants of lane 0 are those of all lanes
     i : signed(32) by lane, o : signed(16) by lane
 
-    Timing: rows + `arch.duration.REQUANTIZE_PIPELINE` cycles. One vector per cycle, also from one
+    Timing: rows + `arch.isa.matmul.REQUANTIZE_PIPELINE` cycles. One vector per cycle, also from one
     command to the next: `idle` is high while the last row is awaited, for the constants of the rows
     in flight travel with them.
 

@@ -25,7 +25,7 @@ class Residual(Core):
     i : x, identity : signed(16) by lane; every row begins a beat; both streams move together
     result : signed(16) by lane; lanes behind the end of a row are 0
 
-    Timing: rows * ceil(length / lanes) + `arch.duration.RESIDUAL_PIPELINE` cycles, one beat per cycle.
+    Timing: rows * ceil(length / lanes) + `arch.isa.residual.RESIDUAL_PIPELINE` cycles, one beat per cycle.
     A command waits until the results of the one before have left the pipeline.
 
     Range: rows and length in 1..65535, every x, identity, b1, b2, c1, c2.

@@ -40,7 +40,7 @@ class Shiftgelu(Core):
     i : signed(8) by lane; every row begins a beat, lanes behind its end are ignored
     result : signed(16) by lane, zeros behind a row's end
 
-    Timing: emu.duration.gelu_unit, the same for all forms. The first result leaves
+    Timing: arch.isa.Gelu.unit_cycles, the same for all forms. The first result leaves
     beats + DIVIDE + GELU_PIPELINE + 1 cycles after the command, then one beat per cycle, also from row
     to row. All stops together when a beat is missing or a result has no room.
 

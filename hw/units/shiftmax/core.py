@@ -44,7 +44,7 @@ class Shiftmax(Core):
     i : signed(8) by lane; every row begins a beat, lanes behind its end are ignored
     result : signed(16) by lane, zeros behind a row's end
 
-    Timing: emu.duration.shiftmax_unit. Rows start max(beats, DIVIDE) cycles apart; the first result
+    Timing: arch.isa.Shiftmax.unit_cycles. Rows start max(beats, DIVIDE) cycles apart; the first result
     leaves 2 * beats + DIVIDE + SHIFTMAX_PIPELINE + 1 cycles after the command, then one beat per cycle
     of a row. All stops together when a beat is missing or a result has no room.
 

@@ -10,7 +10,7 @@ import pytest
 from amaranth.sim import Simulator
 
 from intarsia.arch.isa import UNIT, Unit
-from intarsia.arch.isa.encoding import OPCODES
+from intarsia.arch.isa.registry import OPCODES
 from tests.hw.legality import Legality
 from tests.hw.sequencer.bench import random_wait
 from tests.hw.sequencer_model import code_of, random_word

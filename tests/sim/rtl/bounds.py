@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any
 
 from intarsia.arch.isa import Instruction, Load, Matmul, Space, Store, Unit, Wait
-from intarsia.arch.isa.encoding import OPCODE
 from tests.sim.rtl.case import (
     ARG,
     BANK,
@@ -67,13 +66,13 @@ def _opcodes() -> Iterator[Case]:
     yield Case("gelu in shiftmax's queue", G, 1, Unit.SHIFTMAX)
     yield Case("store in load's queue", OUT, 1, Unit.LOAD)
     for unit, op in ((Unit.LOAD, IN), (Unit.GELU, G), (Unit.ELEMENTWISE, LOOK)):
-        yield Case(f"bit 15 of w0 of {_name(op)}", op, 2, unit, words={0: OPCODE[type(op)] | 0x8100})
+        yield Case(f"bit 15 of w0 of {_name(op)}", op, 2, unit, words={0: op.opcode | 0x8100})
     yield Case("w7 of gelu", G, 2, words={7: 1})
-    yield Case("layout 3", LANE, 2, words={0: OPCODE[Matmul] | 3 << 9})
+    yield Case("layout 3", LANE, 2, words={0: Matmul.opcode | 3 << 9})
     for space in (0, 6, 7):
-        yield Case(f"load to space {space}", IN, 2, words={0: OPCODE[Load] | space << 8})
+        yield Case(f"load to space {space}", IN, 2, words={0: Load.opcode | space << 8})
     for space in (0, 2):
-        yield Case(f"store from space {space}", OUT, 2, words={0: OPCODE[Store] | space << 8})
+        yield Case(f"store from space {space}", OUT, 2, words={0: Store.opcode | space << 8})
 
 
 def _counts() -> Iterator[Case]:

@@ -27,7 +27,7 @@ from intarsia.arch.isa import (
     Unit,
     Wait,
 )
-from intarsia.arch.isa.encoding import OPCODE, OPCODES
+from intarsia.arch.isa.instruction import fields_of
 from intarsia.arch.machine import PARAMETERS_BYTES, TABLE_BYTES, Machine
 from intarsia.arch.program import Program, Region, Segment
 
@@ -102,11 +102,11 @@ class Case:
 
     def encoded(self) -> bytes:
         """The instruction in bits, whatever its fields hold."""
-        opcode = OPCODE[type(self.op)]
+        opcode = self.op.opcode
         words = [opcode, 0, 0, 0, 0, 0, 0, 0]
         if isinstance(self.op, Store):
             words[0] |= Space.SCRATCHPAD << 8
-        for one in OPCODES[opcode][1]:
+        for one in fields_of(type(self.op)):
             value = int(getattr(self.op, one.name)) // one.scale
             words[one.word] |= (value & (1 << one.bits) - 1) << one.shift
         for number, value in self.words.items():
