@@ -38,6 +38,11 @@ class Field:
         """Its bits in its word."""
         return (1 << self.bits) - 1 << self.shift
 
+    @property
+    def most(self) -> int:
+        """The largest value that its bits can hold."""
+        return ((1 << self.bits - (self.low < 0)) - 1) * self.scale
+
     def pack(self, value: Any) -> int:
         """The field's bits, in place; a value that does not fit raises InputError."""
         try:

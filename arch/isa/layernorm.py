@@ -21,7 +21,13 @@ from intarsia.model.integer.constants import MAX_BIAS
 LAYERNORM_PIPELINE = 78
 """With the mean, the root and the reciprocal, one after the other."""
 
-CHANNEL = Record(ENTRY_BYTES, (multiplier("b", 0), Scalar("B", 4, 64, -MAX_BIAS, MAX_BIAS)))
+CHANNEL = Record(
+    ENTRY_BYTES,
+    (
+        multiplier("b", 0, (-(2**15), 2**15)),
+        Scalar("B", 4, 64, -MAX_BIAS, MAX_BIAS, (-(2**44), 2**44)),
+    ),
+)
 """The row constants of one channel."""
 
 

@@ -18,6 +18,11 @@ class Limit:
     high: int | str = 65535
     when: When | None = None
 
+    @property
+    def of_machine(self) -> bool:
+        """Whether the machine says what the largest value is."""
+        return isinstance(self.high, str)
+
     def highest(self, machine: Machine) -> int:
         """The largest allowed value, which no field of 16 bits exceeds."""
         high = getattr(machine, self.high) if isinstance(self.high, str) else self.high

@@ -28,9 +28,15 @@ PRODUCT_BITS = 15 + 31
 
 OUTPUT = Record(
     ENTRY_BYTES,
-    (Scalar("bias", 0, 32, -(2**31), 2**31 - 1), multiplier("b", 4), shift("c", 8, PRODUCT_BITS)),
+    (
+        Scalar("bias", 0, 32, -(2**31), 2**31 - 1, (-(2**16), 2**16)),
+        multiplier("b", 4),
+        shift("c", 8, PRODUCT_BITS),
+    ),
 )
 """What precedes the weights of a tile in the stationary buffer, once per output."""
+WORD = Record(PARAMETER_BYTES, (multiplier("b", 0), shift("c", 4, PRODUCT_BITS)))
+"""The parameter word of a product whose y is in the scratchpad: it has no bias, and one multiplier."""
 
 
 def packed_bytes(instruction: Matmul, machine: Machine) -> int:
@@ -68,7 +74,7 @@ class Matmul(Instruction):
         matrix("y", INT8, rows="n", columns="k", when=When("layout", (Layout.LANE_MAJOR,))),
         matrix("y", INT8, rows="k", columns="n", when=When("layout", (Layout.DEPTH_MAJOR,))),
         parameter_word(
-            Record(PARAMETER_BYTES, (multiplier("b", 0), shift("c", 4, PRODUCT_BITS))),
+            WORD,
             when=When("layout", (Layout.LANE_MAJOR, Layout.DEPTH_MAJOR)),
         ),
         matrix("out", Element("int8", "out16", "int16"), rows="m", columns="n", write=True),

@@ -103,9 +103,9 @@ class Record:
         return found
 
 
-def multiplier(name: str, first: int) -> Scalar:
+def multiplier(name: str, first: int, usual: tuple[int, int] | None = None) -> Scalar:
     """The b of a dyadic multiplier b / 2**c."""
-    return Scalar(name, first, 32, -(2**31), 2**31 - 1)
+    return Scalar(name, first, 32, -(2**31), 2**31 - 1, usual)
 
 
 def shift(name: str, first: int, bits: int) -> Scalar:

@@ -13,6 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from intarsia.arch.isa import INSTRUCTIONS, Matmul
+from intarsia.arch.isa.layernorm import CHANNEL
+from intarsia.arch.isa.matmul import OUTPUT
+from intarsia.arch.isa.record import Scalar
 from intarsia.arch.machine import ENTRY_BYTES, PARAMETER_BYTES, Machine
 from intarsia.arch.program import Region
 from intarsia.model.integer.graph import IMAGE, Graph, Node
@@ -22,7 +26,7 @@ Bytes = NDArray[np.uint8]
 ALIGNMENT = 64
 """Of everything in DRAM, in bytes; a word of the memory port where that is wider."""
 
-FORMS = ("shift", "lambda-shift", "lambda-shift-elem")
+_KINDS = {kind.mnemonic(): kind for kind in INSTRUCTIONS}
 
 
 def padded(width: int, multiple: int) -> int:
@@ -113,7 +117,7 @@ class Layout:
         b, B = constants[node.constants["b"]], constants[node.constants["B"]]
 
         def content() -> Bytes:
-            entries = np.zeros(len(b), np.dtype([("b", "<i4"), ("B", "<i8")]))
+            entries = np.zeros(len(b), CHANNEL.dtype)
             entries["b"], entries["B"] = b, B
             return as_bytes(entries)
 
@@ -141,9 +145,7 @@ def pack(
     n, k = weight.shape
     lanes, depth = machine.lanes, machine.depth
     tiles, depth_tiles = -(-n // lanes), -(-k // depth)
-    entries = np.zeros(
-        tiles * lanes, np.dtype([("bias", "<i4"), ("b", "<i4"), ("c", "u1"), ("pad", "u1", 3)])
-    )
+    entries = np.zeros(tiles * lanes, OUTPUT.dtype)
     entries["b"][:n], entries["c"][:n] = b, c
     if bias is not None:
         entries["bias"][:n] = bias
@@ -155,24 +157,16 @@ def pack(
 
 
 def parameter_word(node: Node) -> Bytes:
-    """The scalars of one node in 16 bytes (docs/machine.md section 5)."""
-    word = np.zeros(PARAMETER_BYTES, np.uint8)
-    attributes = node.attributes
-    if "b" in attributes:
-        word[0:4] = as_bytes(np.array(node.integer("b"), "<i4"))
-    if "c" in attributes:
-        word[4] = node.integer("c")
-    if node.op == "shiftmax":
-        word[0:4] = as_bytes(np.array(node.integer("i0"), "<u4"))
-        word[4], word[5] = node.integer("n"), node.integer("reciprocal_bits")
-    if node.op == "gelu":
-        word[5] = FORMS.index(str(attributes["form"]))
-        word[8:12] = as_bytes(np.array(node.integer("i0"), "<u4"))
-    if node.op == "residual":
-        word[0:4] = as_bytes(np.array(node.integer("b1"), "<i4"))
-        word[4], word[12] = node.integer("c1"), node.integer("c2")
-        word[8:12] = as_bytes(np.array(node.integer("b2"), "<i4"))
-    return word
+    """The scalars of one node in 16 bytes, as the instruction declares them; products are MATMULs."""
+    record = _KINDS.get(node.op, Matmul).parameter()
+    assert record is not None
+    return record.packed(**{scalar.name: _scalar(node, scalar) for scalar in record.scalars})
+
+
+def _scalar(node: Node, scalar: Scalar) -> int:
+    if scalar.names:
+        return scalar.names.index(str(node.attributes[scalar.name]))
+    return node.integer(scalar.name)
 
 
 def as_bytes(array: NDArray[np.generic]) -> Bytes:

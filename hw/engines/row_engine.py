@@ -5,16 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
-from typing import Any
+from typing import Any, cast
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from intarsia.arch.isa import Instruction
+from intarsia.arch.isa import Instruction, Space
+from intarsia.arch.isa.operand import Element
 from intarsia.arch.machine import Machine
 from intarsia.hw.engines.rows import RowReader, RowWriter
-from intarsia.hw.interfaces.instruction import ILLEGAL_FIELD, INSTRUCTION_BITS, field, is_kind
+from intarsia.hw.interfaces.instruction import (
+    ILLEGAL_FIELD,
+    INSTRUCTION_BITS,
+    alignment_faults,
+    element_bytes,
+    field,
+    is_kind,
+    limit_faults,
+    scalar,
+    scalar_faults,
+)
 from intarsia.hw.interfaces.ports import LINE_BYTES, Shape, read_port, write_port
 from intarsia.hw.memory.parameter_memory import INDEX_BITS, PARAMETER_BITS
 from intarsia.hw.sequencer.sequencer import PORT
@@ -67,22 +78,19 @@ class RowEngine(wiring.Component):
     Timing: with the unit's own cycles, ISSUE + ACCESS more (arch/duration.py).
     """
 
-    operands: tuple[Operand, ...] = (Operand("i", "source", "source_stride", 1),)
-    elements: tuple[int, ...] = (1,)
-    """Bytes of an element of the target, in all of its modes."""
-    matrices: tuple[str, ...] = ("source", "target")
-    """Addresses that must be multiples of a line."""
-    has_param = True
-
     def __init__(
         self, machine: Machine, kind: type[Instruction], unit: Any, lanes: int, **members: Any
     ) -> None:
         self.machine, self.kind, self.unit, self.lanes = machine, kind, unit, lanes
+        self.record = kind.parameter()
+        self.operands = _sources(kind)
+        (target,) = (one for one in kind.operands if one.write)
+        self.result = cast(Element, target.element)
         # The instruction comes out of a block memory, late; here it is from its second cycle on.
         self.held = Signal(INSTRUCTION_BITS)
         shapes = map(self.source_shape, self.operands)
         reads = {f"read{k}": Out(read_port(shape)) for k, shape in enumerate(shapes)}
-        param = {"param_index": Out(INDEX_BITS), "param": In(PARAMETER_BITS)} if self.has_param else {}
+        param = {"param_index": Out(INDEX_BITS), "param": In(PARAMETER_BITS)} if self.record else {}
         write = {"write": Out(write_port(self.target_shape()))}
         super().__init__({"port": In(PORT), **reads, **write, **param, **members})
 
@@ -91,17 +99,14 @@ class RowEngine(wiring.Component):
         instruction."""
         m.d.comb += [command.rows.eq(self.field("rows")), command.length.eq(self.field("length"))]
 
-    def faults(self) -> list[Value]:
-        """What makes the instruction illegal, from cycle LAUNCH on, beyond misplaced matrices."""
-        return []
-
-    def parameter_faults(self) -> list[Value]:
-        """What of the parameter word makes it illegal, in cycle COMMAND."""
-        return []
+    @property
+    def elements(self) -> tuple[int, ...]:
+        """Bytes of an element of the target, in all of its modes."""
+        return self.result.sizes
 
     def element(self) -> Any:
         """Bytes of an element of the target."""
-        return self.elements[0]
+        return element_bytes(self.held, self.kind, self.result)
 
     def measure(self, m: Module) -> None:
         """Beats of a row and elements of its last one, from LAUNCH on."""
@@ -155,9 +160,10 @@ class RowEngine(wiring.Component):
     def field(self, name: str) -> Any:
         return field(self.held, self.kind, name)
 
-    def parameter(self, byte: int, bits: int) -> Any:
-        """Bits of the parameter word, from a byte on."""
-        return self.param[8 * byte : 8 * byte + bits]
+    def parameter(self, name: str) -> Any:
+        """A scalar of the parameter word."""
+        assert self.record is not None
+        return scalar(self.param, self.record, name)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -176,10 +182,11 @@ class RowEngine(wiring.Component):
         errors.append(self._write(m))
         m.d.comb += self.unit.command.valid.eq(age == COMMAND)
         self.command(m, self.unit.command.payload)
-        if self.has_param:
+        if self.record:
             m.d.comb += self.param_index.eq(field(self.port.instruction, self.kind, "param"))
-        faults = [self.field(name)[:4] != 0 for name in self.matrices] + self.faults()
-        late_faults = self.parameter_faults()
+        faults = alignment_faults(self.held, self.kind)
+        faults += limit_faults(self.held, self.kind, self.machine)
+        late_faults = scalar_faults(self.param, self.record) if self.record else []
         illegal = Cat(faults).any() & (age == LAUNCH) | Cat(late_faults).any() & (age == COMMAND)
         code = Mux(illegal, ILLEGAL_FIELD, reduce(or_, errors))
         m.d.comb += self.port.error.eq(Mux(age != 0, code, Const(0, 8)))
@@ -220,6 +227,10 @@ class RowEngine(wiring.Component):
         return wide if self.elements == (2,) else Mux(self.element() == 2, wide, narrow)
 
 
-def outside(value: Any, low: int, high: int) -> Value:
-    """Whether a value is not in low..high."""
-    return (value < low) | (value > high)
+def _sources(kind: type[Instruction]) -> tuple[Operand, ...]:
+    """The matrices that an instruction reads: the first goes to the stream `i`, another to its own."""
+    found = [one for one in kind.operands if one.space is Space.SCRATCHPAD and not one.write]
+    return tuple(
+        Operand(one.name if k else "i", one.name, one.stride, max(cast(Element, one.element).sizes))
+        for k, one in enumerate(found)
+    )

@@ -8,24 +8,19 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data
 
 from intarsia.arch.isa import Load
+from intarsia.arch.isa.instruction import fields_of
 from intarsia.hw.interfaces.axi import BURST_BEATS, PAGE
 from intarsia.hw.interfaces.instruction import field
 from intarsia.hw.interfaces.ports import Shape
 
 TRANSFER = data.StructLayout(
     {
-        "dram": 33,
-        "address": 32,
-        "size": 32,
-        "count1": 16,
-        "count2": 16,
-        "dram_stride1": 32,
-        "dram_stride2": 32,
-        "stride1": 16,
-        "stride2": 16,
+        one.name: one.bits + (one.name == "dram")
+        for one in fields_of(Load)
+        if one.name not in ("space", "based")
     }
 )
-"""The fields of docs/machine.md, section 4, in bytes, the base register added to the DRAM address."""
+"""The fields of a LOAD, in bytes, the base register added to the DRAM address."""
 
 
 def transfer(instruction: Value, base: Value) -> Value:

@@ -19,7 +19,6 @@ from intarsia.hw.interfaces.ports import LINE_BYTES, Shape, write_port
 from intarsia.hw.interfaces.transfer import chip_shape
 from intarsia.hw.units.lookup import core as lookup
 from intarsia.hw.units.registry import make_unit
-from intarsia.model.integer.constants import MAX_SHIFT
 
 
 class ElementwiseEngine(RowEngine):
@@ -44,33 +43,21 @@ class ElementwiseEngine(RowEngine):
 class ResidualEngine(ElementwiseEngine):
     """RESIDUAL: two int16 to int16."""
 
-    operands = (
-        Operand("i", "x", "x_stride", 2),
-        Operand("identity", "identity", "identity_stride", 2),
-    )
-    elements = (2,)
-    matrices = ("x", "identity", "target")
-
     def __init__(self, machine: Machine) -> None:
         super().__init__(machine, Residual, make_unit("residual", machine), Residual.lanes(machine))
 
     def command(self, m: Module, command: Any) -> None:
         super().command(m, command)
         m.d.comb += [
-            command.b1.eq(self.parameter(0, 32)),
-            command.c1.eq(self.parameter(4, 8)),
-            command.b2.eq(self.parameter(8, 32)),
-            command.c2.eq(self.parameter(12, 8)),
+            command.b1.eq(self.parameter("b1")),
+            command.c1.eq(self.parameter("c1")),
+            command.b2.eq(self.parameter("b2")),
+            command.c2.eq(self.parameter("c2")),
         ]
-
-    def parameter_faults(self) -> list[Value]:
-        return [self.parameter(4, 8) > MAX_SHIFT, self.parameter(12, 8) > MAX_SHIFT]
 
 
 class LookupEngine(ElementwiseEngine):
     """LOOKUP: uint8 pixels to int8; the table is filled through `table`."""
-
-    has_param = False
 
     def __init__(self, machine: Machine) -> None:
         lanes, filled = Lookup.lanes(machine), chip_shape(bus_width(machine))
@@ -92,16 +79,8 @@ class LookupEngine(ElementwiseEngine):
 class ArgmaxEngine(ElementwiseEngine):
     """ARGMAX: int16 rows to a label each; labels are adjacent and begin anywhere."""
 
-    operands = (Operand("i", "source", "source_stride", 2),)
-    elements = (1, 2)
-    matrices = ("source",)
-    has_param = False
-
     def __init__(self, machine: Machine) -> None:
         super().__init__(machine, Argmax, make_unit("argmax", machine), Argmax.lanes(machine))
-
-    def element(self) -> Any:
-        return Mux(self.field("wide"), 2, 1)
 
     def target_bytes(self) -> tuple[int, int]:
         return max(self.elements), 1
@@ -111,9 +90,6 @@ class ArgmaxEngine(ElementwiseEngine):
         element = self.element()
         return Walk(self.field("target"), 0, element, 1, self.field("rows"), element, element)
 
-    def faults(self) -> list[Value]:
-        return [~self.field("wide") & (self.field("length") > 256)]
-
 
 class ExpandEngine(ElementwiseEngine):
     """EXPAND: labels along a row, each `factor` times; sources begin anywhere.
@@ -122,23 +98,12 @@ class ExpandEngine(ElementwiseEngine):
     of results, and that is at least 2.
     """
 
-    operands = (Operand("i", "source", "source_stride", 2),)
-    elements = (1, 2)
-    matrices = ("target",)
-    has_param = False
-
     def __init__(self, machine: Machine) -> None:
         super().__init__(machine, Expand, make_unit("expand", machine), Expand.lanes(machine))
-
-    def element(self) -> Any:
-        return Mux(self.field("wide"), 2, 1)
 
     def command(self, m: Module, command: Any) -> None:
         super().command(m, command)
         m.d.comb += command.factor.eq(self.field("factor"))
-
-    def faults(self) -> list[Value]:
-        return [self.field("wide") & (self.field("factor") == 1)]
 
     def measure(self, m: Module) -> None:
         super().measure(m)

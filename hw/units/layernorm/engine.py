@@ -4,25 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Value
+from amaranth.hdl import Cat, Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
 from intarsia.arch.isa import Layernorm
+from intarsia.arch.isa.layernorm import CHANNEL
 from intarsia.arch.machine import ENTRY_BYTES, Machine
-from intarsia.hw.engines.row_engine import LAUNCH, Operand, RowEngine, outside
+from intarsia.hw.engines.row_engine import LAUNCH, RowEngine
 from intarsia.hw.engines.rows import RowReader
-from intarsia.hw.interfaces.instruction import ILLEGAL_FIELD
+from intarsia.hw.interfaces.instruction import ILLEGAL_FIELD, scalar, scalar_faults
 from intarsia.hw.interfaces.ports import LINE_BYTES, Shape, read_port
 from intarsia.hw.units.registry import unit_and_lanes
-from intarsia.model.integer.constants import MAX_BIAS, MAX_SHIFT
 
 
 class LayernormEngine(RowEngine):
     """LAYERNORM: int16 to int8, or to int16; b and B come from a slot of the row constants."""
-
-    operands = (Operand("i", "source", "source_stride", 2),)
-    elements = (1, 2)
 
     def __init__(self, machine: Machine) -> None:
         unit, lanes = unit_and_lanes("layernorm", machine)
@@ -30,18 +27,9 @@ class LayernormEngine(RowEngine):
         constants = Out(read_port(self.constants_shape))
         super().__init__(machine, Layernorm, unit, lanes, constants=constants)
 
-    def element(self) -> Any:
-        return Mux(self.field("out16"), 2, 1)
-
     def command(self, m: Module, command: Any) -> None:
         super().command(m, command)
-        m.d.comb += [command.c.eq(self.parameter(4, 8)), command.wide.eq(self.field("out16"))]
-
-    def faults(self) -> list[Value]:
-        return [self.field("length") > self.machine.layernorm_length]
-
-    def parameter_faults(self) -> list[Value]:
-        return [self.parameter(4, 8) > MAX_SHIFT]
+        m.d.comb += [command.c.eq(self.parameter("c")), command.wide.eq(self.field("out16"))]
 
     def elaborate(self, platform: Any) -> Module:
         m = super().elaborate(platform)
@@ -66,10 +54,12 @@ class LayernormEngine(RowEngine):
         large = []
         for lane in range(self.lanes):
             entry = reader.o.payload.word_select(lane, 8 * ENTRY_BYTES)
-            offset = entry[32:].as_signed()
-            m.d.comb += [beat.b[lane].eq(entry[:32]), beat.offset[lane].eq(offset)]
+            m.d.comb += [
+                beat.b[lane].eq(scalar(entry, CHANNEL, "b")),
+                beat.offset[lane].eq(scalar(entry, CHANNEL, "B")),
+            ]
             counts = ~reader.last | (lane < self.rest)
-            large.append(counts & outside(offset, -MAX_BIAS, MAX_BIAS))
+            large += [counts & fault for fault in scalar_faults(entry, CHANNEL)]
         with m.If((self.age != 0) & reader.o.valid & Cat(large).any()):
             m.d.comb += self.port.error.eq(ILLEGAL_FIELD)
         return m

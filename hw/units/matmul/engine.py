@@ -12,16 +12,23 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from intarsia.arch.isa import Layout, Matmul
+from intarsia.arch.isa.matmul import WORD
 from intarsia.arch.machine import Machine
 from intarsia.hw.engines.row_engine import COMMAND, LAUNCH
 from intarsia.hw.engines.rows import RowWriter
-from intarsia.hw.interfaces.instruction import ILLEGAL_FIELD, INSTRUCTION_BITS, field
+from intarsia.hw.interfaces.instruction import (
+    ILLEGAL_FIELD,
+    INSTRUCTION_BITS,
+    alignment_faults,
+    field,
+    limit_faults,
+    scalar_faults,
+)
 from intarsia.hw.interfaces.ports import LINE_BYTES, Shape, write_port
 from intarsia.hw.memory.parameter_memory import INDEX_BITS, PARAMETER_BITS
 from intarsia.hw.sequencer.sequencer import PORT
 from intarsia.hw.units.matmul.operands import Constants, XReader, YReader
 from intarsia.hw.units.registry import make_unit
-from intarsia.model.integer.constants import MAX_SHIFT
 
 
 class MatmulEngine(wiring.Component):
@@ -126,11 +133,8 @@ class MatmulEngine(wiring.Component):
         ]
         written = self._write(m, launch, requantizer, outer, outputs)
         packed = self.field("layout") == Layout.PACKED
-        faults = [
-            self.field("m") > machine.accumulator_rows,
-            *(self.field(name)[:4] != 0 for name in ("x", "y", "out")),
-        ]
-        too_far = ~packed & (self.param[32:40] > MAX_SHIFT)
+        faults = [*limit_faults(self.held, Matmul, machine), *alignment_faults(self.held, Matmul)]
+        too_far = ~packed & reduce(or_, scalar_faults(self.param, WORD))
         code = Mux(
             Cat(faults).any() & launch | too_far & (age == COMMAND),
             ILLEGAL_FIELD,

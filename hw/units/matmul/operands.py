@@ -10,13 +10,13 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from intarsia.arch.isa import Layout, Matmul
+from intarsia.arch.isa.matmul import OUTPUT, WORD
 from intarsia.arch.machine import ENTRY_BYTES, Machine
-from intarsia.hw.interfaces.instruction import ILLEGAL_FIELD, INSTRUCTION_BITS, field
+from intarsia.hw.interfaces.instruction import ILLEGAL_FIELD, INSTRUCTION_BITS, field, scalar, scalar_faults
 from intarsia.hw.interfaces.ports import ERROR_BITS, LINE_BYTES, Shape, read_port
 from intarsia.hw.lib.nest import Nest
 from intarsia.hw.memory.parameter_memory import PARAMETER_BITS
 from intarsia.hw.memory.prefetch import Prefetch
-from intarsia.model.integer.constants import MAX_SHIFT
 
 PASSES_BITS = 2
 
@@ -224,9 +224,11 @@ class Constants(Operand):
         with m.If(prefetch.o.valid & ~beat.tag[0]):
             m.d.sync += [old.eq(new) for old, new in zip(held, [*held[1:], beat.data], strict=False)]
         entries = Cat(*held, beat.data)
-        shifts = (entries[8 * (ENTRY_BYTES * k + 8) :][:8] for k in range(machine.lanes))
+        outputs = [entries.word_select(k, 8 * ENTRY_BYTES) for k in range(machine.lanes)]
         too_far = Cat(
-            (shift > MAX_SHIFT) & (~beat.tag[1] | (k < self.outputs)) for k, shift in enumerate(shifts)
+            fault & (~beat.tag[1] | (k < self.outputs))
+            for k, entry in enumerate(outputs)
+            for fault in scalar_faults(entry, OUTPUT)
         ).any()
         m.d.comb += [
             prefetch.i.valid.eq(nest.valid),
@@ -245,13 +247,15 @@ class Constants(Operand):
             command.wide.eq(self.field("out16")),
             command.shared.eq(~packed),
         ]
-        for lane in range(machine.lanes):
-            entry = entries.word_select(lane, 8 * ENTRY_BYTES)
+        for lane, entry in enumerate(outputs):
             m.d.comb += [
-                command.bias[lane].eq(Mux(packed, entry[:32], 0)),
-                command.b[lane].eq(entry[32:64]),
-                command.c[lane].eq(entry[64:72]),
+                command.bias[lane].eq(Mux(packed, scalar(entry, OUTPUT, "bias"), 0)),
+                command.b[lane].eq(scalar(entry, OUTPUT, "b")),
+                command.c[lane].eq(scalar(entry, OUTPUT, "c")),
             ]
         with m.If(~packed):
-            m.d.comb += [command.b[0].eq(self.param[:32]), command.c[0].eq(self.param[32:40])]
+            m.d.comb += [
+                command.b[0].eq(scalar(self.param, WORD, "b")),
+                command.c[0].eq(scalar(self.param, WORD, "c")),
+            ]
         return m
