@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from intarsia.arch.isa import INSTRUCTION_BYTES, Instruction, Load, Space, Store, Unit, encode
-from intarsia.arch.machine import ENTRY_BYTES, PARAMETER_BYTES, Machine
+from intarsia.arch.isa import INSTRUCTION_BYTES, Instruction, Layernorm, Load, Space, Store, Unit, encode
+from intarsia.arch.machine import CONSTANT_SLOTS, ENTRY_BYTES, PARAMETER_BYTES, Machine
 from intarsia.arch.program import Program, Segment
 from intarsia.arch.random_program import random_program
 from intarsia.arch.timing import simulate_program
@@ -22,9 +22,6 @@ from intarsia.hw.sequencer.control import FETCH, PROGRAM_STRIDE, PROGRAMS, SEGME
 from intarsia.sim.bus.case import Run, Stop, Writes
 from intarsia.sim.bus.design import DEPTH
 from intarsia.sim.rtl.job import Job, job, memory_writes, table_writes
-
-CHANNELS_USED = 300
-"""Of a slot of row constants, by random programs."""
 
 
 @dataclass(frozen=True)
@@ -147,17 +144,17 @@ def _changed(segment: Segment, place: Place, op: Instruction) -> Segment:
 def random_material(machine: Machine, seed: int, *, instructions: int = 10, repeat: int = 3) -> Material:
     """A random program that loads no more constants than it uses."""
     program, dram = random_program(machine, seed, instructions=instructions, repeat=repeat, whole=True)
-    used = 1 + max(
-        (getattr(op, "param", 0) for s in program.segments for queue in s.queues for op in queue), default=0
-    )
+    ops = [op for segment in program.segments for queue in segment.queues for op in queue]
+    words = 1 + max((getattr(op, "param", 0) for op in ops), default=0)
+    channels = max((op.length for op in ops if isinstance(op, Layernorm)), default=1)
     queue = []
     for op in program.segments[0].queues[Unit.LOAD]:
         assert isinstance(op, Load)
         if op.space is Space.CONSTANTS:
-            size, slot = CHANNELS_USED * ENTRY_BYTES, machine.slot_bytes
-            op = replace(op, size=size, count1=2, dram_stride1=slot, stride1=slot)
+            size, slot = channels * ENTRY_BYTES, machine.slot_bytes
+            op = replace(op, size=size, count1=CONSTANT_SLOTS, dram_stride1=slot, stride1=slot)
         elif op.space is Space.PARAMETERS:
-            op = replace(op, size=used * PARAMETER_BYTES)
+            op = replace(op, size=words * PARAMETER_BYTES)
         queue.append(op)
     fill = replace(program.segments[0], queues=(tuple(queue), *program.segments[0].queues[1:]))
     return Material(replace(program, segments=(fill, *program.segments[1:])), dram)

@@ -4,34 +4,28 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from intarsia.arch.isa import (
-    Gelu,
-    Instruction,
-    Layernorm,
-    Layout,
-    Load,
-    Lookup,
-    Matmul,
-    Residual,
-    Shiftmax,
-    Store,
-    Unit,
-    Wait,
-)
+from intarsia.arch.isa import INSTRUCTIONS, Instruction, Space, Unit, Wait
+from intarsia.arch.isa.encoding import known_bits
+from intarsia.arch.isa.field import Field
+from intarsia.arch.isa.instruction import fields_of
+from intarsia.arch.isa.limit import Limit
+from intarsia.arch.isa.registry import OPCODES
+from intarsia.arch.isa.transfer import Transfer
 from intarsia.arch.legal import FIELD
 from intarsia.arch.machine import PARAMETER_BYTES
-from intarsia.model.integer.constants import MAX_SHIFT
 from intarsia.sim.bus.case import Stop, Writes
 from intarsia.sim.bus.material import Material, Place, encoded
 
 KINDS = ("opcode", "field", "address", "dram", "param", "port", "wait")
 FAR = 1 << 20
 """Beyond all memories on the chip."""
+WORD = (1 << 32) - 1
+"""All bits of a word."""
 
 
 @dataclass(frozen=True)
@@ -90,65 +84,86 @@ Made = tuple[Instruction, list[int]] | None
 
 def _opcode(op: Any, unit: Unit, words: list[int], rng: random.Random) -> Made:
     """Unknown, or another unit's."""
-    other: Instruction = Lookup(0, 0, 1, 1, 16, 16)
-    if unit is Unit.ELEMENTWISE:
-        other = Gelu(0, 0, 1, 1, 16, 16, 0)
+    kind = rng.choice([kind for kind in INSTRUCTIONS if kind.queue not in (unit, None)])
+    other = kind(**{one.name: one.type(one.low) for one in fields_of(kind)})
     if rng.random() < 0.5:
         return other, encoded(other)
-    return other, [words[0] & ~255 | rng.choice((0, 12, 99, 255)), *words[1:]]
+    return other, [words[0] & ~255 | rng.choice((0, max(OPCODES) + 1, 99, 255)), *words[1:]]
 
 
 def _field(op: Any, unit: Unit, words: list[int], rng: random.Random) -> Made:
-    """A size of 0, a bit without a name, more rows than the accumulator has."""
-    name = "count1" if isinstance(op, Load | Store) else "m" if isinstance(op, Matmul) else "rows"
-    bad = replace(op, **{name: 0})
+    """A field out of its own range, one that the machine limits, or a bit without a name."""
     words = list(words)
-    match rng.randrange(3):
-        case 0:
-            words[4] &= rng.choice((0xFFFF, 0xFFFF0000))
-        case 1 if isinstance(op, Matmul):
-            words[4] |= 0x8000
-        case _:
-            words[0] |= 1 << 12 + rng.randrange(4)
-    return bad, words
+    bad: list[tuple[Instruction, list[int]]] = []
+    for one in fields_of(type(op)):
+        if one.low > 0:
+            bad.append(_with(op, words, one, one.low - one.scale))
+        if one.high < one.most:
+            bad.append(_with(op, words, one, one.high + one.scale))
+    for limit in op.limits:
+        if isinstance(limit, Limit) and limit.of_machine:
+            one = next(one for one in fields_of(type(op)) if one.name == limit.field)
+            bad.append(_with(op, words, one, one.high))
+    known, _, _ = known_bits(op.opcode)
+    number = rng.choice([k for k, bits in enumerate(known) if bits != WORD])
+    bits = [k for k in range(32) if not known[number] >> k & 1]
+    # The emulator knows no such bits: a size of 0 is an error of the same code.
+    words[number] |= 1 << rng.choice(bits)
+    count = next(one for one in fields_of(type(op)) if one.low == 1 and one.type is int)
+    return rng.choice([*bad, (replace(op, **{count.name: 0}), words)])
+
+
+def _with(op: Any, words: list[int], one: Field, value: int) -> tuple[Instruction, list[int]]:
+    """With another value of a field."""
+    changed = list(words)
+    changed[one.word] &= ~one.mask
+    changed[one.word] |= value // one.scale << one.shift & one.mask
+    return replace(op, **{one.name: value}), changed
 
 
 def _address(op: Any, unit: Unit, words: list[int], rng: random.Random) -> Made:
-    """An operand beyond its memory."""
-    names = [name for name in ("address", "source", "target", "x", "identity", "out") if hasattr(op, name)]
-    if isinstance(op, Matmul) and op.layout is not Layout.PACKED:
-        names.append("y")
+    """An operand beyond its memory on the chip."""
+    names = [
+        one.name
+        for one in op.present()
+        if one.address is None and one.space not in (Space.DRAM, Space.STATIONARY)
+    ]
     bad = replace(op, **{rng.choice(names): rng.choice((FAR, FAR + 4096, (1 << 32) - 16))})
     return bad, encoded(bad)
 
 
 def _dram(op: Any, unit: Unit, words: list[int], rng: random.Random) -> Made:
     """A piece, not always the first, that ends beyond 2^32."""
-    if not isinstance(op, Load | Store):
+    if not isinstance(op, Transfer):
         return None
     if rng.random() < 0.5 and op.count1 > 1:
-        bad = replace(op, dram_stride1=(1 << 32) - 1 - op.dram)
+        bad = replace(cast(Any, op), dram_stride1=(1 << 32) - 1 - op.dram)
     else:
-        bad = replace(op, dram=(1 << 32) - 1, size=max(op.size, 2), based=False)
+        bad = replace(cast(Any, op), dram=(1 << 32) - 1, size=max(op.size, 2), based=False)
     return bad, encoded(bad)
 
 
 def _port(op: Any, unit: Unit, words: list[int], rng: random.Random) -> Made:
-    """Two operands in one bank."""
-    if not isinstance(op, Residual):
+    """Two operands of one shape in one place."""
+    sources = [one for one in op.present() if not one.write and one.memory(op) is Space.SCRATCHPAD]
+    if len(sources) < 2 or len({(one.rows, one.columns) for one in sources}) > 1:
         return None
-    bad = replace(op, identity=op.x, identity_stride=op.x_stride)
+    first, second = sources
+    places = ((first.name, second.name), (first.stride, second.stride))
+    bad = replace(op, **{new: getattr(op, old) for old, new in places})
     return bad, encoded(bad)
 
 
 def _param(material: Material, op: Any, rng: random.Random) -> NDArray[np.uint8] | None:
-    """DRAM in which the instruction's parameter word is out of range."""
-    if not isinstance(op, Residual | Gelu | Layernorm | Matmul | Shiftmax):
+    """DRAM in which a scalar of the instruction's parameter word is out of range."""
+    if not any(one.space is Space.PARAMETERS for one in op.present()):
         return None
-    if isinstance(op, Matmul) and op.layout is Layout.PACKED:
-        return None
+    record = op.parameter()
+    scalar = rng.choice([one for one in record.scalars if one.limited])
+    wrong = [(scalar.high + 1, scalar.most)] * (scalar.high < scalar.most)
+    wrong += [(scalar.least, scalar.low - 1)] * (scalar.low > scalar.least)
     (region,) = (r for r in material.program.regions if r.name == "parameters")
     dram = material.dram.copy()
-    at = region.address + PARAMETER_BYTES * op.param + 4
-    dram[at] = 0 if isinstance(op, Shiftmax) else rng.randint(MAX_SHIFT + 1, 255)
+    word = dram[region.address + PARAMETER_BYTES * op.param :][:PARAMETER_BYTES]
+    word.view(record.dtype)[scalar.name] = rng.randint(*rng.choice(wrong))
     return dram

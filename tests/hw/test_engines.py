@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -18,14 +17,16 @@ from intarsia.arch.isa import (
     Instruction,
     Layernorm,
     Layout,
+    Lookup,
     Matmul,
     Residual,
     Shiftmax,
     Space,
 )
+from intarsia.arch.isa.record import Record
 from intarsia.arch.legal import InstructionError, check_instruction
 from intarsia.arch.machine import Machine
-from intarsia.arch.random_program import Chip, Maker
+from intarsia.arch.random_instruction import Chip, Maker
 from intarsia.emu.execute.compute import compute
 from intarsia.emu.execute.memory import Memories
 from intarsia.hw.units.elementwise.engine import ArgmaxEngine, ExpandEngine, LookupEngine, ResidualEngine
@@ -39,15 +40,15 @@ SMALL = replace(Machine.load("tests/hw/small.toml"), banks=29, bank_kib=1)
 WIDE = replace(SMALL, lanes=8, depth=16, elementwise_lanes=32, shiftmax_lanes=1, gelu_lanes=16)
 """Lanes whose beats fill a line and more; one lane."""
 
-ENGINES: dict[str, tuple[Any, Callable[[Maker], Instruction | None]]] = {
-    "matmul": (MatmulEngine, Maker.matmul),
-    "shiftmax": (ShiftmaxEngine, Maker.shiftmax),
-    "layernorm": (LayernormEngine, Maker.layernorm),
-    "gelu": (GeluEngine, Maker.gelu),
-    "residual": (ResidualEngine, Maker.residual),
-    "lookup": (LookupEngine, Maker.lookup),
-    "argmax": (ArgmaxEngine, Maker.argmax),
-    "expand": (ExpandEngine, Maker.expand),
+ENGINES: dict[str, tuple[Any, type[Instruction]]] = {
+    "matmul": (MatmulEngine, Matmul),
+    "shiftmax": (ShiftmaxEngine, Shiftmax),
+    "layernorm": (LayernormEngine, Layernorm),
+    "gelu": (GeluEngine, Gelu),
+    "residual": (ResidualEngine, Residual),
+    "lookup": (LookupEngine, Lookup),
+    "argmax": (ArgmaxEngine, Argmax),
+    "expand": (ExpandEngine, Expand),
 }
 
 
@@ -62,10 +63,10 @@ def memories(machine: Machine, chip: Chip) -> Memories:
 @pytest.mark.parametrize("machine", [SMALL, WIDE], ids=["small", "wide"])
 @pytest.mark.parametrize("name", ENGINES)
 def test_random_instructions(name: str, machine: Machine) -> None:
-    engine, make = ENGINES[name]
+    engine, kind = ENGINES[name]
     chip = Chip(machine, np.random.default_rng(len(name)))
     maker = Maker(chip, (0, 0))
-    instructions = [i for _ in range(10) if (i := make(maker)) is not None]
+    instructions = [i for _ in range(10) if (i := maker.make(kind)) is not None]
     expected, seen = memories(machine, chip), memories(machine, chip)
     for instruction in instructions:
         compute(expected, instruction)
@@ -78,7 +79,7 @@ def test_layernorms_of_long_rows() -> None:
     """Both slots: where the second begins depends on the machine."""
     machine = replace(SMALL, bank_kib=4, layernorm_length=2048)
     chip = Chip(machine, np.random.default_rng(7))
-    param = chip.param(c=(4, "u1", 40))
+    param = chip.param(cast(Record, Layernorm.parameter()), c=40)
     middle = machine.scratchpad_bytes // 2 // 16 * 16
     instructions = [Layernorm(0, slot, middle, 2, 2048 - slot, 4096, 2048, param) for slot in (1, 0)]
     expected, seen = memories(machine, chip), memories(machine, chip)
@@ -178,7 +179,7 @@ def test_a_packed_product_takes_no_parameter() -> None:
     """Whatever stands there."""
     chip = Chip(SMALL, np.random.default_rng(1))
     maker = Maker(chip, (0, 0))
-    while not isinstance(one := maker.matmul(), Matmul) or one.layout is not Layout.PACKED:
+    while not isinstance(one := maker.make(Matmul), Matmul) or one.layout is not Layout.PACKED:
         pass
     chip.spaces[Space.PARAMETERS][:] = 255
     expected, seen = memories(SMALL, chip), memories(SMALL, chip)
