@@ -14,7 +14,7 @@ What is derived from it here:
   of the stationary buffer, one slot of constants), between the three sizes interpolated on logarithmic
   scales, outside of them growing with the square root of the size; a write costs what a read costs;
 - a DRAM bit costs a 64th of 1.3 nJ, the lower end: the schedule reads in long bursts;
-- an output of an operator costs the additions and multiplications of `OPERATIONS`, all of 32 bits.
+- an element of an instruction costs the additions and multiplications that its class says, all of 32 bits.
 
 Left out: registers, clock tree, leakage, control, wires between units. It
 compares designs; it predicts no chip.

@@ -29,7 +29,7 @@ from dataclasses import dataclass
 
 from intarsia.arch.access import accesses
 from intarsia.arch.isa import Instruction, Load, Store, Wait
-from intarsia.arch.isa.instruction import LEVELS as LEVEL_OF
+from intarsia.arch.isa.instruction import LEVEL_OF
 from intarsia.arch.machine import Machine
 from intarsia.arch.program import Program, Segment
 from intarsia.model.errors import InputError

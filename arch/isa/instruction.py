@@ -24,7 +24,7 @@ from intarsia.arch.machine import Machine
 Moved = dict[tuple[str, str, str], int]
 """Bytes that move, by level, class and direction (`emu.traffic`)."""
 
-LEVELS = {
+LEVEL_OF = {
     Space.DRAM: "dram",
     Space.SCRATCHPAD: "scratchpad",
     Space.STATIONARY: "stationary",
@@ -123,7 +123,7 @@ class Instruction:
         for one in self.present():
             space = one.memory(self)
             kind = "activations" if space is Space.SCRATCHPAD else "constants"
-            key = LEVELS[space], kind, "write" if one.write else "read"
+            key = LEVEL_OF[space], kind, "write" if one.write else "read"
             found[key] = found.get(key, 0) + one.bytes_moved(self, machine)
         return found
 

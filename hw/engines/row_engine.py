@@ -75,7 +75,7 @@ class RowEngine(wiring.Component):
     read0, read1... : Out(read_port) per operand;  write : Out(write_port), the target
     param_index : Out(8), param : In(128), the parameter word, from cycle COMMAND on at the latest
 
-    Timing: with the unit's own cycles, ISSUE + ACCESS more (arch/duration.py).
+    Timing: with the unit's own cycles, ISSUE + ACCESS more (`arch.duration`).
     """
 
     def __init__(

@@ -16,9 +16,10 @@ from intarsia.hw.interfaces.instruction import INSTRUCTION_BITS, WORD_BITS, is_k
 from intarsia.hw.interfaces.ports import UNCHECKED
 
 CODE_BITS = 2
-WAIT_WORDS = 1, 2
+AWAITED, COUNT = fields_of(Wait)
+WAIT_WORDS = AWAITED.word, COUNT.word
 """Where a WAIT has the awaited unit and the count."""
-AWAITED_BITS = 3
+AWAITED_BITS = AWAITED.high.bit_length()
 
 
 class ProgramMemory(wiring.Component):

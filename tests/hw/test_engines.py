@@ -11,17 +11,21 @@ import pytest
 
 from intarsia.arch.duration import cycles
 from intarsia.arch.isa import (
+    INSTRUCTIONS,
     Argmax,
     Expand,
     Gelu,
     Instruction,
     Layernorm,
     Layout,
+    Load,
     Lookup,
     Matmul,
     Residual,
     Shiftmax,
     Space,
+    Store,
+    Wait,
 )
 from intarsia.arch.isa.record import Record
 from intarsia.arch.legal import InstructionError, check_instruction
@@ -50,6 +54,12 @@ ENGINES: dict[str, tuple[Any, type[Instruction]]] = {
     "argmax": (ArgmaxEngine, Argmax),
     "expand": (ExpandEngine, Expand),
 }
+
+
+def test_every_instruction_has_an_engine_here() -> None:
+    assert [kind for _, kind in ENGINES.values()] == [
+        kind for kind in INSTRUCTIONS if kind not in (Wait, Load, Store)
+    ]
 
 
 def memories(machine: Machine, chip: Chip) -> Memories:

@@ -46,7 +46,7 @@ class MatmulEngine(wiring.Component):
         stands in front of the tiles of an output
     param_index : Out(8), param : In(128), the parameter word, from cycle COMMAND on at the latest
 
-    Timing: `arch.duration.cycles`. The array's rows leave while it goes on, a row per cycle, through the
+    Timing: `arch.isa.Matmul.cycles`. The array's rows leave while it goes on, a row per cycle, through the
     requantizer to the scratchpad; nothing ever stands still, for reading keeps ahead.
     """
 

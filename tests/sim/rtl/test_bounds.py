@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from intarsia.arch.hazards import ProgramError, check_program
-from intarsia.arch.isa import INSTRUCTION_BYTES, Space, Unit, decode, encode
+from intarsia.arch.isa import INSTRUCTION_BYTES, INSTRUCTIONS, Space, Unit, decode, encode
 from intarsia.arch.timing import simulate_program
 from intarsia.emu.execute import MachineError, run, unwritten
 from intarsia.hw.sequencer.control import DONE, ERROR, ERROR_INDEX, ERROR_ITERATION, ERROR_SEGMENT, STATUS
@@ -31,6 +31,20 @@ def test_every_case_has_a_name_of_its_own() -> None:
     assert len(CASES) == len(list(cases()))
     assert sum(case.code is not None for case in CASES.values()) > 100
     assert {case.code for case in CASES.values()} == {None, 1, 2, 3, 4, 5}
+
+
+def test_every_instruction_scalar_and_limit_has_cases() -> None:
+    """What the instructions declare; the cases themselves are written by hand."""
+    cases = CASES.values()
+    assert {type(case.op) for case in cases} == {*INSTRUCTIONS}
+    for kind in INSTRUCTIONS:
+        refused = [case for case in cases if type(case.op) is kind and case.code == 2]
+        record = kind.parameter()
+        for scalar in record.scalars if record else ():
+            name = scalar.text.removeprefix("shift ") or scalar.name
+            assert not scalar.limited or any(f": {name} of " in case.name for case in refused), scalar
+        for limit in kind.limits:
+            assert any(limit.wrong(case.op, MACHINE) for case in refused), limit
 
 
 @cache
