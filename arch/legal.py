@@ -67,8 +67,7 @@ def check_instruction(op: Instruction, machine: Machine, dram_bytes: int, base: 
             bank = (shared & -shared).bit_length() - 1
             raise InstructionError(
                 PORT,
-                f"{sources[0].name} and {sources[1].name} are both in bank {bank},"
-                " different ones are wanted",
+                f"{sources[0].name} and {sources[1].name} must be in different banks, not both in {bank}",
             )
 
 
@@ -77,18 +76,14 @@ def _check_fields(op: Instruction) -> None:
     for field in fields_of(type(op)):
         value = getattr(op, field.name)
         if not field.holds(value):
-            scale = f"a multiple of {field.scale} in " if field.scale > 1 else ""
-            raise InstructionError(
-                FIELD,
-                f"{field.name} is {int(value)}, {scale}{field.low}..{field.high} is wanted",
-            )
+            raise InstructionError(FIELD, f"{field.name} must be {field.wanted()}, not {int(value)}")
 
 
 def _check_machine(op: Instruction, machine: Machine) -> None:
     """What depends on the machine or on several fields."""
     for name in op.matrices():
         if (at := getattr(op, name)) % ALIGNMENT:
-            raise InstructionError(FIELD, f"{name} is at {at:#x}, a multiple of {ALIGNMENT} is wanted")
+            raise InstructionError(FIELD, f"{name} must be a multiple of {ALIGNMENT}, not {at:#x}")
     for limit in op.limits:
         if wrong := limit.wrong(op, machine):
             raise InstructionError(FIELD, wrong)
@@ -103,15 +98,14 @@ def check_overlaps(op: Instruction, machine: Machine) -> None:
     touched = accesses(op, machine)
     (target,) = (access for access in touched if access.write)
     if (at := repeated(target)) is not None:
-        raise ProgramError(f"byte {at:#x} of its target is written twice, once is wanted")
+        raise ProgramError(f"byte {at:#x} of its target must be written once, not twice")
     for source in touched:
         if source.write or source.space is not target.space or _in_place(op, source, target):
             continue
         if (at := meeting(source, target)) is not None:
-            raise ProgramError(
-                f"its target at {target.low:#x} and its source at {source.low:#x} share byte {at:#x},"
-                f" {'the same matrix or ' if may_be_in_place(op) else ''}none is wanted"
-            )
+            wanted = "be the same matrix or share no byte" if may_be_in_place(op) else "share no byte"
+            both = f"its target at {target.low:#x} and its source at {source.low:#x}"
+            raise ProgramError(f"{both} must {wanted}, not {at:#x}")
 
 
 def may_be_in_place(op: Instruction) -> bool:

@@ -11,8 +11,6 @@ FOLDERS = ("model", "arch", "emu", "hw", "synth", "sim", "cli")
 
 OLD_GRAMMAR = re.compile(r"\b(is|are) wanted\b")
 STILL_OLD = (
-    "arch/isa",
-    "arch/legal.py",
     "emu/compile",
     "model/integer",
     "model/networks",

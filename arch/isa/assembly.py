@@ -43,13 +43,15 @@ def disassemble(instructions: Sequence[Instruction]) -> str:
 def _instruction(words: list[str]) -> Instruction:
     name, *pairs = words
     if name not in _NAMES:
-        raise InputError(f"unknown instruction {name!r}; known are {', '.join(_NAMES)}")
+        raise InputError(f"an instruction must be one of {', '.join(_NAMES)}, not {name!r}")
     kind, table = _NAMES[name]
     values: dict[str, Any] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or key not in table:
-            raise InputError(f"{name}: {pair!r} is not FIELD=VALUE with FIELD one of {', '.join(table)}")
+            raise InputError(
+                f"{name}: fields must be FIELD=VALUE with FIELD one of {', '.join(table)}, not {pair!r}"
+            )
         if key in values:
             raise InputError(f"{name}: {key} is given twice")
         values[key] = _value(name, table[key], value)
@@ -66,7 +68,7 @@ def _value(name: str, field: Field, text: str) -> Any:
             member.name.lower(): member for member in field.type if field.low <= member <= field.high
         }
         if text not in members:
-            raise InputError(f"{name}: {field.name} is {text!r}, one of {', '.join(members)} is wanted")
+            raise InputError(f"{name}: {field.name} must be one of {', '.join(members)}, not {text!r}")
         return members[text]
     try:
         number = int(text, 0)
@@ -74,7 +76,7 @@ def _value(name: str, field: Field, text: str) -> Any:
     except InputError as error:
         raise InputError(f"{name}: {error}") from None
     except ValueError:
-        raise InputError(f"{name}: {field.name} is {text!r}, {field.wanted()} is wanted") from None
+        raise InputError(f"{name}: {field.name} must be {field.wanted()}, not {text!r}") from None
     return bool(number) if field.type is bool else number
 
 

@@ -56,16 +56,16 @@ def decode(data: bytes) -> Instruction:
     An unknown opcode, a field out of its range or a set bit outside all fields raises InputError.
     """
     if len(data) != INSTRUCTION_BYTES:
-        raise InputError(f"an instruction has {len(data)} bytes, {INSTRUCTION_BYTES} are wanted")
+        raise InputError(f"an instruction must have {INSTRUCTION_BYTES} bytes, not {len(data)}")
     words = _WORDS.unpack(data)
     opcode = words[0] & 0xFF
     if opcode not in OPCODES:
-        raise InputError(f"opcode is {opcode}, one in 1..{max(OPCODES)} is wanted")
+        raise InputError(f"opcode must be in 1..{max(OPCODES)}, not {opcode}")
     kind, fields = OPCODES[opcode]
     name = kind.mnemonic()
     for number, (word, known) in enumerate(zip(words, _KNOWN[opcode][0], strict=True)):
         if word & ~known:
-            raise InputError(f"{name}: w{number} is {word:#x}, no bit outside {known:#x} is wanted")
+            raise InputError(f"{name}: w{number} must have no bit outside {known:#x}, not {word:#x}")
     for field_name, (field, wanted) in kind.fixed.items():
         _check_fixed(name, field_name, field, wanted, words[field.word])
     try:
@@ -76,6 +76,5 @@ def decode(data: bytes) -> Instruction:
 
 def _check_fixed(name: str, field_name: str, field: Field, wanted: IntEnum, word: int) -> None:
     if (found := (word & field.mask) >> field.shift) != wanted:
-        raise InputError(
-            f"{name}: {field_name} is {found}, {int(wanted)} ({wanted.name.lower()}) is wanted"
-        )
+        right = f"{int(wanted)} ({wanted.name.lower()})"
+        raise InputError(f"{name}: {field_name} must be {right}, not {found}")

@@ -17,5 +17,5 @@ class InstructionError(Exception):
 def check(name: str, value: int, low: int, high: int) -> int:
     """`value` where it lies in low..high, else a fault of the field `name`."""
     if not low <= value <= high:
-        raise InstructionError(FIELD, f"{name} is {value}, {low}..{high} is wanted")
+        raise InstructionError(FIELD, f"{name} must be in {low}..{high}, not {value}")
     return value

@@ -48,9 +48,9 @@ class Field:
         try:
             number = index(value)
         except TypeError:
-            raise InputError(f"{self.name} is {value!r}, {self.wanted()} is wanted") from None
+            raise InputError(f"{self.name} must be {self.wanted()}, not {value!r}") from None
         if not self.holds(number):
-            raise InputError(f"{self.name} is {number}, {self.wanted()} is wanted")
+            raise InputError(f"{self.name} must be {self.wanted()}, not {number}")
         return (number // self.scale & (1 << self.bits) - 1) << self.shift
 
     def unpack(self, word: int) -> Any:
@@ -60,7 +60,7 @@ class Field:
             number -= 1 << self.bits
         number *= self.scale
         if not self.low <= number <= self.high:
-            raise InputError(f"{self.name} is {number}, {self.wanted()} is wanted")
+            raise InputError(f"{self.name} must be {self.wanted()}, not {number}")
         return number if self.type is int else self.type(number)
 
     def holds(self, value: int) -> bool:

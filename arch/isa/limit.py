@@ -33,7 +33,7 @@ class Limit:
         value, high = getattr(op, self.field), self.highest(machine)
         if self.low <= value <= high or (self.when is not None and not self.when.holds(op)):
             return ""
-        return f"{self.field} is {value}, {self.low}..{high} is wanted"
+        return f"{self.field} must be in {self.low}..{high}, not {value}"
 
 
 @dataclass(frozen=True)
@@ -49,4 +49,4 @@ class Apart:
         at = getattr(op, self.target)
         if at != getattr(op, self.source) or not self.when.holds(op):
             return ""
-        return f"{self.target} is {at:#x} like the {self.source}, another place is wanted for 16 bits"
+        return f"{self.target} must be another address than the {self.source}'s for 16 bits, not {at:#x}"

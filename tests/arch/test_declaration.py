@@ -92,13 +92,13 @@ def test_cycles_and_work() -> None:
 @pytest.mark.parametrize(
     ("op", "sentence"),
     [
-        (replace(CLIP, source=8), "source is at 0x8, a multiple of 16 is wanted"),
-        (replace(CLIP, length=9000), "length is 9000, 1..8192 is wanted"),
+        (replace(CLIP, source=8), "source must be a multiple of 16, not 0x8"),
+        (replace(CLIP, length=9000), "length must be in 1..8192, not 9000"),
         (
             replace(CLIP, target=0),
-            "target is 0x0 like the source, another place is wanted for 16 bits",
+            "target must be another address than the source's for 16 bits, not 0x0",
         ),
-        (replace(CLIP, rows=0), "rows is 0, 1..65535 is wanted"),
+        (replace(CLIP, rows=0), "rows must be an integer in 1..65535, not 0"),
         (replace(CLIP, target=MACHINE.scratchpad_bytes - 112), "are not all inside the scratchpad"),
     ],
 )
@@ -118,7 +118,7 @@ def test_the_emulator_carries_it_out(top: int) -> None:
     memories.spaces[Space.PARAMETERS][7 * 16 + 2] = top
     source = memories.view(Space.SCRATCHPAD, 0, (3, 50), (64,), np.int8).copy()
     if top > 100:
-        with pytest.raises(InstructionError, match="^top is 101, -100..100 is wanted$"):
+        with pytest.raises(InstructionError, match="^top must be in -100..100, not 101$"):
             compute(memories, CLIP)
         return
     compute(memories, CLIP)

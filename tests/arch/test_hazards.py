@@ -143,11 +143,11 @@ def test_store_stays_in_its_regions() -> None:
 
 
 def test_fields() -> None:
-    refused({Unit.ARRAY: [replace(FC, m=513)]}, "array 0 .*m is 513, 1..512 is wanted")
+    refused({Unit.ARRAY: [replace(FC, m=513)]}, "array 0 .*m must be in 1..512, not 513")
     overlap = Shiftmax(0, 64, 2, 128, 128, 256, 0)
     refused(
         {Unit.SHIFTMAX: [overlap]},
-        "shiftmax 0 .*target at 0x40 and its source at 0x0 share byte 0x40, none is",
+        "shiftmax 0 .*target at 0x40 and its source at 0x0 must share no byte, not 0x40",
     )
 
 
@@ -219,9 +219,12 @@ def test_two_units_on_one_write_port() -> None:
 
 def test_operands_in_one_bank() -> None:
     scores = Matmul(0, 4096, BANK, 64, 32, 32, 32, 32, 32, layout=Layout.LANE_MAJOR)
-    refused({Unit.ARRAY: [scores]}, r"array 0 \(matmul\): x and y are both in bank 0, different ones")
+    refused({Unit.ARRAY: [scores]}, r"array 0 \(matmul\): x and y must be in different banks, not")
     residual = Residual(0, 64, BANK, 1, 32, 64, 64, 64, 0)
-    refused({Unit.ELEMENTWISE: [residual]}, "elementwise 0 .*x and identity are both in bank 0")
+    refused(
+        {Unit.ELEMENTWISE: [residual]},
+        "elementwise 0 .*x and identity must be in different banks",
+    )
 
 
 def test_bytes_count_and_not_granules() -> None:
@@ -273,8 +276,8 @@ def test_unaligned_pieces() -> None:
 
 
 def test_matrices_are_aligned() -> None:
-    refused({Unit.ARRAY: [replace(FC, x=8)]}, "array 0 .*x is at 0x8, a multiple of 16 is wanted")
-    refused({Unit.ARRAY: [replace(FC, x_stride=40)]}, "array 0 .*x_stride is 40, a multiple of 16 in")
+    refused({Unit.ARRAY: [replace(FC, x=8)]}, "array 0 .*x must be a multiple of 16, not 0x8")
+    refused({Unit.ARRAY: [replace(FC, x_stride=40)]}, "array 0 .*x_stride must be a multiple of 16 in")
     labels: dict[Unit, Sequence[Instruction]] = {
         Unit.LOAD: [X],
         Unit.ELEMENTWISE: [Wait(Unit.LOAD, 1), Argmax(0, BANK + 5, 32, 32, 64)],

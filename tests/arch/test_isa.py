@@ -142,25 +142,25 @@ def test_values_out_of_range_are_refused(kind, table):
             with pytest.raises(InputError) as error:
                 encode(dataclasses.replace(sound, **{field.name: value}))
             name = kind.__name__.lower()
-            assert str(error.value) == f"{name}: {field.name} is {value!r}, {field.wanted()} is wanted"
+            assert str(error.value) == f"{name}: {field.name} must be {field.wanted()}, not {value!r}"
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([0], "opcode is 0, one in 1..11 is wanted"),
-        ([12], "opcode is 12, one in 1..11 is wanted"),
-        ([1, 7], "wait: unit is 7, an integer in 0..6 is wanted"),
-        ([1, 6, 0, 1], "wait: w3 is 0x1, no bit outside 0x0 is wanted"),
-        ([9 | 1 << 8, 0, 0, 0, 1 | 1 << 16], "lookup: w0 is 0x109, no bit outside 0xff is wanted"),
-        ([9, 0, 0, 0, 1], "lookup: length is 0, an integer in 1..65535 is wanted"),
-        ([2, 0, 0, 1, 1 | 1 << 16], "load: space is 0, an integer in 1..5 is wanted"),
-        ([2 | 6 << 8, 0, 0, 1, 1 | 1 << 16], "load: space is 6, an integer in 1..5 is wanted"),
-        ([3 | 2 << 8, 0, 0, 1, 1 | 1 << 16], "store: space is 2, 1 (scratchpad) is wanted"),
-        ([3, 0, 0, 1, 1 | 1 << 16], "store: space is 0, 1 (scratchpad) is wanted"),
-        ([4 | 6 << 8, 0, 0, 0, 1 | 1 << 16, 1], "matmul: layout is 3, an integer in 0..2 is wanted"),
-        ([7 | 256 << 16, 0, 0, 0, 1 | 1 << 16], "gelu: param is 256, an integer in 0..255 is wanted"),
-        ([6, 0, 2, 0, 1 | 1 << 16], "layernorm: slot is 2, an integer in 0..1 is wanted"),
+        ([0], "opcode must be in 1..11, not 0"),
+        ([12], "opcode must be in 1..11, not 12"),
+        ([1, 7], "wait: unit must be an integer in 0..6, not 7"),
+        ([1, 6, 0, 1], "wait: w3 must have no bit outside 0x0, not 0x1"),
+        ([9 | 1 << 8, 0, 0, 0, 1 | 1 << 16], "lookup: w0 must have no bit outside 0xff, not 0x109"),
+        ([9, 0, 0, 0, 1], "lookup: length must be an integer in 1..65535, not 0"),
+        ([2, 0, 0, 1, 1 | 1 << 16], "load: space must be an integer in 1..5, not 0"),
+        ([2 | 6 << 8, 0, 0, 1, 1 | 1 << 16], "load: space must be an integer in 1..5, not 6"),
+        ([3 | 2 << 8, 0, 0, 1, 1 | 1 << 16], "store: space must be 1 (scratchpad), not 2"),
+        ([3, 0, 0, 1, 1 | 1 << 16], "store: space must be 1 (scratchpad), not 0"),
+        ([4 | 6 << 8, 0, 0, 0, 1 | 1 << 16, 1], "matmul: layout must be an integer in 0..2, not 3"),
+        ([7 | 256 << 16, 0, 0, 0, 1 | 1 << 16], "gelu: param must be an integer in 0..255, not 256"),
+        ([6, 0, 2, 0, 1 | 1 << 16], "layernorm: slot must be an integer in 0..1, not 2"),
     ],
 )
 def test_words_without_meaning_are_refused(words, message):
@@ -170,7 +170,7 @@ def test_words_without_meaning_are_refused(words, message):
 
 
 def test_an_instruction_has_32_bytes():
-    with pytest.raises(InputError, match="^an instruction has 31 bytes, 32 are wanted$"):
+    with pytest.raises(InputError, match="^an instruction must have 32 bytes, not 31$"):
         decode(bytes(31))
 
 
@@ -198,31 +198,37 @@ def test_comments_blank_lines_and_any_order_assemble():
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("jump to=1", "unknown instruction 'jump'; known are wait, load, store, matmul,"),
+        ("jump to=1", "an instruction must be one of wait, load, store, matmul,"),
         ("wait unit=array", "wait: missing count"),
-        ("wait unit=array count", "wait: 'count' is not FIELD=VALUE with FIELD one of unit, count"),
-        ("wait unit=array n=1", "wait: 'n=1' is not FIELD=VALUE with FIELD one of unit, count"),
+        (
+            "wait unit=array count",
+            "wait: fields must be FIELD=VALUE with FIELD one of unit, count",
+        ),
+        (
+            "wait unit=array n=1",
+            "wait: fields must be FIELD=VALUE with FIELD one of unit, count",
+        ),
         ("wait unit=array count=1 count=1", "wait: count is given twice"),
-        ("wait unit=fpu count=1", "wait: unit is 'fpu', one of load, store, array, shiftmax,"),
+        ("wait unit=fpu count=1", "wait: unit must be one of load, store, array, shiftmax,"),
         (
             "wait unit=array count=one",
-            "wait: count is 'one', an integer in -2147483648..2147483647 is wanted",
+            "wait: count must be an integer in -2147483648..2147483647, not 'one'",
         ),
         (
             "load dram=0 space=dram address=0 size=1",
-            "load: space is 'dram', one of scratchpad, stationary,",
+            "load: space must be one of scratchpad, stationary,",
         ),
         (
             "load dram=0 space=table address=0 size=0",
-            "load: size is 0, an integer in 1..4294967295 is wanted",
+            "load: size must be an integer in 1..4294967295, not 0",
         ),
         (
             "lookup source=0 target=0 rows=1 length=1 source_stride=8 target_stride=0",
-            "lookup: source_stride is 8, a multiple of 16 in 0..1048560 is wanted",
+            "lookup: source_stride must be a multiple of 16 in 0..1048560, not 8",
         ),
         (
             "argmax source=0 target=0 rows=1 length=1 source_stride=0 wide=2",
-            "argmax: wide is 2, an integer in",
+            "argmax: wide must be an integer in 0..1, not 2",
         ),
     ],
 )

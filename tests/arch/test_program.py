@@ -225,8 +225,8 @@ def test_another_kind_of_file_and_none_are_refused(tmp_path):
             "all instructions must belong to segments, not all but 1",
         ),
         (lambda header, code: (header, code[:-32]), "a queue must have 1 instructions, not 0"),
-        (lambda header, code: (header, code[:-1]), "an instruction has 31 bytes, 32 are wanted"),
-        (lambda header, code: (header, code[:-32] + bytes(32)), "opcode is 0, one in 1..11 is wanted"),
+        (lambda header, code: (header, code[:-1]), "an instruction must have 32 bytes, not 31"),
+        (lambda header, code: (header, code[:-32] + bytes(32)), "opcode must be in 1..11, not 0"),
         (lambda header, code: header.pop("regions") and None, "the header lacks 'regions'"),
         (lambda header, code: header.update(machine=3), "machine must be an object, not 3"),
         (
@@ -297,7 +297,7 @@ def test_a_wrong_header_is_refused_even_with_its_checksum(path, change, message)
         (
             program(segments=(segment(queues=queues(load=[LOAD, dataclasses.replace(LOAD, size=0)]),
                                       labels=queues(load=["a", "b"]), probes=()),)),
-            "load: size is 0, an integer in 1..4294967295 is wanted",
+            "load: size must be an integer in 1..4294967295, not 0",
         ),
     ],
 )  # fmt: skip

@@ -35,15 +35,15 @@ PRODUCT = Matmul(0, 0, BANK, 16, 32, 32, 32, 0, 32)
 ILLEGAL: dict[str, tuple[Queues, str]] = {
     "a target over half of its source": (
         {**GOOD, Unit.ELEMENTWISE: [Wait(Unit.LOAD, 2), replace(LOOK, target=16)]},
-        "elementwise 1 (lookup): its target at 0x10 and its source at 0x0 share byte 0x10",
+        "elementwise 1 (lookup): its target at 0x10 and its source at 0x0 must be the same matrix",
     ),
     "rows of a target over each other": (
         {**GOOD, Unit.ELEMENTWISE: [Wait(Unit.LOAD, 2), replace(LOOK, target_stride=32)]},
-        "elementwise 1 (lookup): byte 0x8020 of its target is written twice",
+        "elementwise 1 (lookup): byte 0x8020 of its target must be written once, not twice",
     ),
     "a product over its rows": (
         {Unit.LOAD: [PIXELS, WEIGHTS], Unit.ARRAY: [Wait(Unit.LOAD, 2), replace(PRODUCT, out=512 - 32)]},
-        "array 1 (matmul): its target at 0x1e0 and its source at 0x0 share byte 0x1e0",
+        "array 1 (matmul): its target at 0x1e0 and its source at 0x0 must share no byte, not 0x1e0",
     ),
     "two units that hold a port": (
         {**GOOD, Unit.GELU: [Wait(Unit.LOAD, 3), GELU], Unit.ELEMENTWISE: [Wait(Unit.LOAD, 3), LOOK]},
@@ -63,7 +63,7 @@ ILLEGAL: dict[str, tuple[Queues, str]] = {
     ),
     "a load from where nothing is": (
         {**GOOD, Unit.LOAD: [PIXELS, TABLE, replace(WORD, dram=0x7FF8)]},
-        "load 2 (load): dram 0x7ff8..0x8008 is not all inside regions",
+        "load 2 (load): dram 0x7ff8..0x8008 must be all inside regions",
     ),
     "a store over weights": (
         {**GOOD, Unit.STORE: [Wait(Unit.ELEMENTWISE, 1), replace(KEEP, dram=0)]},
