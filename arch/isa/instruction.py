@@ -129,7 +129,11 @@ class Instruction:
 
 
 class RowInstruction(Instruction):
-    """An instruction over rows of `length` elements, of a unit that takes some of them per cycle."""
+    """An instruction over rows of `length` elements, of a unit that takes some of them per cycle.
+
+    lanes_key: the field of the machine that says how many.
+    widest: bytes of the widest element that the unit's port has to move, of all instructions of the unit.
+    """
 
     __slots__ = ()
     rows: int
@@ -139,8 +143,7 @@ class RowInstruction(Instruction):
 
     @classmethod
     def lanes(cls, machine: Machine) -> int:
-        """Elements that its unit takes per cycle: a port has W bytes, and the widest element of the
-        unit's instructions `widest`."""
+        """Elements that its unit takes per cycle: a port moves at most W bytes."""
         return min(getattr(machine, cls.lanes_key), machine.word // cls.widest)
 
     def quantities(self, machine: Machine) -> tuple[int, ...]:

@@ -79,7 +79,7 @@ class Element:
         return _BYTES[self.other or self.plain]
 
 
-_BYTES = {name: np.dtype(name).itemsize for name in ("int8", "uint8", "int16", "uint16", "int32")}
+_BYTES = {name: np.dtype(name).itemsize for name in ("int8", "uint8", "int16", "uint16")}
 BYTE, INT8, INT16 = Element("uint8"), Element("int8"), Element("int16")
 
 
