@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from intarsia.model.integer.constants import GELU_FORMS, MAX_BIAS
 from intarsia.model.integer.graph import IMAGE, LABELS, Graph, Node, QuantizeOptions, Tensor
-from intarsia.model.integer.operators import label_dtype
 from intarsia.model.networks.segmenter.config import SegmenterConfig
+from intarsia.model.ops.argmax import label_dtype
 
 SPREAD = {8: 40.0, 16: 6000.0}
 """Standard deviation that activations of so many bits are scaled to."""

@@ -69,7 +69,7 @@ class Gelu(RowInstruction):
 
     def compute(self, machine: Machine, of: Mapping[str, Any]) -> Any:
         from intarsia.model.integer import kernels
-        from intarsia.model.integer.fast import gelu_table
+        from intarsia.model.ops.gelu import gelu_table
         from intarsia.model.integer.graph import Node
 
         attributes = {"form": FORMS[of["form"]], "i0": of["i0"], "b": of["b"], "c": of["c"]}

@@ -12,7 +12,7 @@ from intarsia.emu.compile.global_part import GlobalPart
 from intarsia.emu.compile.kernels import Kernels
 from intarsia.emu.compile.layout import Packed, padded
 from intarsia.emu.compile.pattern import Branch, Rows
-from intarsia.model.integer.operators import label_dtype
+from intarsia.model.ops.argmax import label_dtype
 
 SCORE_ROWS = 128
 """Patches that are scored at once, at most, where not all of a row block fit."""

@@ -18,8 +18,8 @@ from PIL import Image
 
 from intarsia.model.data.images import MAX_PIXELS
 from intarsia.model.errors import InputError
-from intarsia.model.integer.operators import MAX_CLASSES, label_dtype
 from intarsia.model.networks.segmenter.config import DATASETS
+from intarsia.model.ops.argmax import MAX_CLASSES, label_dtype
 
 Size = tuple[int, int]
 """Height and width in pixels."""

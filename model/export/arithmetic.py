@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from intarsia.model.export.writer import Value, Writer
 from intarsia.model.integer.arithmetic import I31
+from intarsia.model.integer.graph import Node, Tensor
 
 OFFSET = np.uint8(128)
 """What an int8 is stored above: `unsigned`."""
@@ -76,6 +77,12 @@ def requantize(w: Writer, p: str, c: ArrayLike, out_bits: int) -> str:
     return w.cast(q, f"int{out_bits}")
 
 
+def requantized(w: Writer, node: Node, acc: str) -> str:
+    """An accumulator by the scalars b, c of the node, to its `out_bits`."""
+    p = multiply(w, acc, node.integer("b"))
+    return requantize(w, p, node.integer("c"), node.integer("out_bits"))
+
+
 def nearest_of_63(w: Writer, p: str, out_bits: int) -> str:
     """RHE(p / 2**63) of any int64 p: -1, 0 or 1, and 0 for a half."""
     above, below = w.op("Greater", p, np.int64(2**62)), w.op("Less", p, np.int64(-(2**62)))
@@ -112,6 +119,13 @@ def product(w: Writer, x: Value, y: Value, x_zero: np.uint8 = OFFSET) -> str:
     16-bit partial sums on processors with AVX2 and no VNNI, which gives wrong integers.
     """
     return w.op("MatMulInteger", x, y, x_zero, OFFSET)
+
+
+def head(w: Writer, qkv: Tensor, heads: int, part: int) -> str:
+    """q, k or v (part 0, 1, 2) of qkv int8 [T, 3*H*D], above 128: uint8 [T, H, D]."""
+    tokens, channels = qkv.shape[0], qkv.shape[1] // 3
+    x = w.cut(qkv.name, part * channels, (part + 1) * channels, axis=1)
+    return w.reshape(unsigned(w, x), tokens, heads, channels // heads)
 
 
 def isqrt(w: Writer, v: str, bits: int) -> str:

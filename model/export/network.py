@@ -11,10 +11,10 @@ import numpy as np
 from onnx import ModelProto, ValueInfoProto, checker, helper
 
 from intarsia.model.errors import InputError
-from intarsia.model.export.operators import EMITTERS
 from intarsia.model.export.writer import Writer
 from intarsia.model.files import replacing
 from intarsia.model.integer.graph import IMAGE, LABELS, Graph, Node, Tensor
+from intarsia.model.ops import operator_of
 
 OPSET = 18
 """The first with the bitwise operators; nothing newer is used."""
@@ -41,8 +41,8 @@ def export_onnx(graph: Graph, path: Path, outputs: Sequence[str] = (LABELS,)) ->
     The metadata of the model: `intarsia.format` (FORMAT_VERSION), `intarsia.config` and
     `intarsia.options` (JSON), `intarsia.scales` (JSON: what 1 stands for, per tensor).
 
-    A name that no node of the graph makes, an operator without a form in ONNX or weights beyond
-    the 2 GB of one file are refused with InputError.
+    A name that no node of the graph makes, an unknown operator or weights beyond the 2 GB of one file
+    are refused with InputError.
     """
     model = build(graph, outputs)
     checker.check_model(model, full_check=True)
@@ -55,12 +55,10 @@ def build(graph: Graph, outputs: Sequence[str] = (LABELS,)) -> ModelProto:
     nodes = _needed(graph, outputs)
     writer = Writer([IMAGE, *(node.name for node in graph.nodes)])
     for node in nodes:
-        if node.op not in EMITTERS:
-            raise InputError(f"{node.name}: ONNX has no form of the operator {node.op}")
         inputs = [graph.tensors[name] for name in node.inputs]
         constants = {role: graph.constants[name] for role, name in node.constants.items()}
         writer.begin(node.name)
-        writer.end(EMITTERS[node.op](writer, node, inputs, constants))
+        writer.end(operator_of(node).onnx(writer, node, inputs, constants))
     size = sum(len(tensor.raw_data) for tensor in writer.initializers)
     if size > _MAX_BYTES:
         raise InputError(f"ONNX files hold less than 2 GB, but the constants need {size} bytes")

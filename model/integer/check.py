@@ -13,9 +13,10 @@ from intarsia.model.errors import InputError
 from intarsia.model.integer import bounds
 from intarsia.model.integer.agree import check_agreement
 from intarsia.model.integer.graph import IMAGE, LABELS, Graph, Node, Tensor
-from intarsia.model.integer.operators import label_dtype
-from intarsia.model.integer.rules import RULES, Constant, Rule, allows, in_words
+from intarsia.model.integer.operators import Operator
+from intarsia.model.integer.rules import Constant, allows, in_words
 from intarsia.model.messages import shortened
+from intarsia.model.ops import operator_of
 
 MAX_ELEMENTS = 2**29
 """Of one tensor of an artifact. The largest of ViT-Large at 1024x1024, its scores, has 2^28."""
@@ -26,19 +27,19 @@ def check_graph(graph: Graph) -> Graph:
     made = {IMAGE: Tensor(IMAGE, (*graph.config.image, 3), "uint8")}
     makers: dict[str, Node] = {}
     for node in graph.nodes:
-        if node.op not in RULES:
-            raise InputError(f"{node.name}: operator {node.op!r} is unknown; known: {', '.join(RULES)}")
-        rule = RULES[node.op]
-        _check_attributes(node, rule)
-        _check_constants(graph, node, rule)
+        operator = operator_of(node)
+        _check_attributes(node, operator)
+        _check_constants(graph, node, operator)
         missing = [name for name in node.inputs if name not in made]
         if missing or node.name in made:
             raise InputError(
                 f"{node.name}: must come after its inputs, and once; missing: {shortened(missing)}"
             )
-        made[node.name] = _output(graph, node, rule, made)
+        inputs = [made[name] for name in node.inputs]
+        made[node.name] = _output(graph, node, operator, inputs)
         makers[node.name] = node
-        _check_accumulator(graph, node, made, makers)
+        constants = {role: graph.constants[key] for role, key in node.constants.items()}
+        bounds.check_accumulator(node.name, operator.reach(node, inputs, constants, makers))
     _check_tensors(graph, made)
     if LABELS not in makers:
         raise InputError(f"the graph must make the tensor {LABELS}")
@@ -65,26 +66,26 @@ def check_used(nodes: Iterable[Mapping[str, Any]], arrays: Iterable[str]) -> Non
         raise InputError(f"no node uses the array {names}{rest}; only arrays that are used are wanted")
 
 
-def _check_attributes(node: Node, rule: Rule) -> None:
-    if set(node.attributes) != set(rule.attributes):
-        wanted, found = sorted(rule.attributes), sorted(node.attributes)
+def _check_attributes(node: Node, operator: Operator) -> None:
+    if set(node.attributes) != set(operator.attributes):
+        wanted, found = sorted(operator.attributes), sorted(node.attributes)
         raise InputError(f"{node.name}: attributes must be {wanted}, not {shortened(found)}")
-    for key, allowed in rule.attributes.items():
+    for key, allowed in operator.attributes.items():
         if not allows(allowed, node.attributes[key]):
             raise InputError(
                 f"{node.name}: {key} must be {in_words(allowed)}, not {shortened(node.attributes[key])}"
             )
 
 
-def _check_constants(graph: Graph, node: Node, rule: Rule) -> None:
+def _check_constants(graph: Graph, node: Node, operator: Operator) -> None:
     roles = set(node.constants)
-    needed = {role for role, constant in rule.constants.items() if not constant.optional}
-    if not needed <= roles <= set(rule.constants):
+    needed = {role for role, constant in operator.constants.items() if not constant.optional}
+    if not needed <= roles <= set(operator.constants):
         raise InputError(f"{node.name}: constants must be {sorted(needed)}, not {shortened(sorted(roles))}")
     for role, key in node.constants.items():
         if key not in graph.constants:
             raise InputError(f"{node.name}: the array {key} is missing")
-        _check_constant(key, graph.constants[key], rule.constants[role])
+        _check_constant(key, graph.constants[key], operator.constants[role])
 
 
 def _check_constant(name: str, array: NDArray[Any], wanted: Constant) -> None:
@@ -100,9 +101,8 @@ def _check_constant(name: str, array: NDArray[Any], wanted: Constant) -> None:
             raise InputError(f"{name} must hold integers in {low}..{high}, not {wrong}")
 
 
-def _output(graph: Graph, node: Node, rule: Rule, made: Mapping[str, Tensor]) -> Tensor:
-    inputs = [made[name] for name in node.inputs]
-    wanted = rule.inputs if "identity" not in node.constants else rule.inputs[:1]
+def _output(graph: Graph, node: Node, operator: Operator, inputs: list[Tensor]) -> Tensor:
+    wanted = [what for what in operator.inputs if what.instead not in node.constants]
     if len(inputs) != len(wanted):
         raise InputError(f"{node.name}: must have {len(wanted)} inputs, not {len(inputs)}")
     for tensor, what in zip(inputs, wanted, strict=True):
@@ -113,18 +113,12 @@ def _output(graph: Graph, node: Node, rule: Rule, made: Mapping[str, Tensor]) ->
             seen = f"not the shape {list(tensor.shape)}"
             raise InputError(f"{node.name}: input {tensor.name} must have {what.rank} axes, {seen}")
     shapes = {role: graph.constants[key].shape for role, key in node.constants.items()}
-    shape = rule.shape(node, [tensor.shape for tensor in inputs], shapes)
-    dtype = rule.output
-    if not dtype:
-        dtype = f"int{node.attributes['out_bits']}" if "out_bits" in node.attributes else inputs[0].dtype
-    if dtype == "labels":
-        dtype = label_dtype(inputs[0].shape[-1])
-    found = graph.tensors.get(node.name)
+    right, found = operator.made(node, inputs, shapes), graph.tensors.get(node.name)
     if found is None:
-        raise InputError(f"{node.name}: its tensor must be listed as {dtype} {list(shape)}")
-    if (found.shape, found.dtype) != (shape, dtype):
+        raise InputError(f"{node.name}: its tensor must be listed as {right.dtype} {list(right.shape)}")
+    if (found.shape, found.dtype) != (right.shape, right.dtype):
         seen = f"{found.dtype} {shortened(list(found.shape))}"
-        raise InputError(f"{node.name}: its tensor must be {dtype} {list(shape)}, not {seen}")
+        raise InputError(f"{node.name}: its tensor must be {right.dtype} {list(right.shape)}, not {seen}")
     return found
 
 
@@ -139,35 +133,3 @@ def _check_tensors(graph: Graph, made: Mapping[str, Tensor]) -> None:
             raise InputError(f"the scale of {name} must be a positive number, not {tensor.scale!r}")
     if IMAGE not in graph.tensors:
         raise InputError(f"the graph does not list the tensor {IMAGE}")
-
-
-def _check_accumulator(
-    graph: Graph, node: Node, made: Mapping[str, Tensor], makers: Mapping[str, Node]
-) -> None:
-    inputs = [made[name].shape for name in node.inputs]
-    if node.op == "linear":
-        weight = graph.constants[node.constants["weight"]]
-        bias = graph.constants[node.constants["bias"]] if "bias" in node.constants else None
-        least = bounds.product_reach(weight.shape[1])
-        if bias is not None:
-            least += int(np.abs(bias.astype(np.int64)).max())
-        # A look at every weight only where their number does not settle it.
-        if least > bounds.I31:
-            bounds.check_accumulator(node.name, float(bounds.linear_reach(weight, bias).max()))
-    elif node.op == "matmul":
-        bounds.check_accumulator(node.name, bounds.product_reach(inputs[0][1]))
-    elif node.op == "scores":
-        depth = inputs[0][1] // (3 * node.integer("heads"))
-        bounds.check_accumulator(node.name, bounds.product_reach(depth))
-    elif node.op == "mix":
-        row = _row_sum(made[node.inputs[0]], makers[node.inputs[0]])
-        bounds.check_accumulator(node.name, bounds.mix_reach(row))
-
-
-def _row_sum(weights: Tensor, maker: Node) -> int:
-    """Bound of a row's sum of magnitudes of what `mix` takes as probabilities."""
-    tokens = weights.shape[2]
-    if maker.op != "shiftmax":
-        return int(tokens * 2 ** (weights.bits - 1))
-    keys = ("i0", "n", "reciprocal_bits", "out_bits")
-    return bounds.shiftmax_row(tokens, **{key: maker.integer(key) for key in keys})

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intarsia.model.errors import InputError
-from intarsia.model.integer import fast
 from intarsia.model.integer.fusion import Attention, attentions
 from intarsia.model.integer.graph import GRID, IMAGE, LABELS, MASKS, Graph, Node
-from intarsia.model.integer.operators import REFERENCE, Array
+from intarsia.model.integer.operators import Array
+from intarsia.model.ops import operator_of
 
 Step = tuple[tuple[str, ...], Callable[[list[Array]], tuple[Array, ...]], tuple[str, ...]]
 """Names of the inputs, the function, names of the outputs."""
@@ -95,24 +95,22 @@ class Executor:
 
     def _function(self, node: Node) -> Callable[[list[Array]], tuple[Array, ...]]:
         constants = {role: self.graph.constants[name] for role, name in node.constants.items()}
+        operator = operator_of(node)
         if self._engine == "reference":
-            operator = REFERENCE[node.op]
-            return lambda inputs: (operator(node, inputs, constants),)
-        prepared = fast.prepare(node, constants)
+            return lambda inputs: (operator.reference(node, inputs, constants),)
+        prepared = operator.prepare(node, constants)
         return lambda inputs: (prepared(inputs),)
 
 
 def _attention(attention: Attention, every: bool) -> Step:
-    scores, shiftmax, mix = attention.scores, attention.shiftmax, attention.mix
+    from intarsia.model.integer.attention import attention_steps, prepare_attention
+
+    qkv, mixed = attention.scores.inputs, attention.mix.name
     if every:
-        names = scores.name, shiftmax.name, mix.name
-        return (
-            scores.inputs,
-            lambda inputs: fast.attention_steps(inputs[0], scores, shiftmax, mix),
-            names,
-        )
-    fused = fast.prepare_attention(scores, shiftmax, mix)
-    return scores.inputs, lambda inputs: (fused(inputs),), (mix.name,)
+        names = attention.scores.name, attention.shiftmax.name, mixed
+        return qkv, lambda inputs: attention_steps(inputs[0], attention), names
+    fused = prepare_attention(attention)
+    return qkv, lambda inputs: (fused(inputs),), (mixed,)
 
 
 __all__ = ["GRID", "IMAGE", "LABELS", "MASKS", "Executor"]

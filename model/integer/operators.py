@@ -1,171 +1,134 @@
-"""What each node of the graph computes, in plain NumPy: the readable truth.
+"""What an operator is, above the machine: `model/ops` has one file for each, of a class like this one.
 
-One function per operator: (node, inputs, constants) to output, with the arithmetic of
-`model.integer.arithmetic` and nothing else. `model.integer.fast` does the same with compiled
-kernels and must give equal integers.
+The methods import PyTorch, ONNX and Numba where they need them, so that reading a graph, checking it
+and emulating it need none of them.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from intarsia.model.errors import InputError
 from intarsia.model.integer import arithmetic
-from intarsia.model.integer.graph import Node
+from intarsia.model.integer.graph import Node, Tensor
+from intarsia.model.integer.rules import Allowed, Constant, Input, Shape, Sizes, fit, shape_of
+
+if TYPE_CHECKING:
+    import torch
+
+    from intarsia.model.export.writer import Writer
+    from intarsia.model.quantize.build import Builder
+    from intarsia.model.quantize.lower import Lowered
+    from intarsia.model.quantize.parameters import Parameters
 
 Array = NDArray[Any]
-Operator = Callable[[Node, Sequence[Array], Mapping[str, Array]], Array]
-
-MAX_CLASSES = 2**16
-"""Labels have at most 16 bits."""
+Prepared = Callable[[Sequence[Array]], Array]
+"""An operator with its attributes and constants, as a function of its inputs alone."""
 
 
-def pixels(node: Node, inputs: Sequence[Array], constants: Mapping[str, Array]) -> Array:
-    """Image uint8 [H, W, 3] to patches int8 [N, P*P*3], bytes through one table per channel.
+class Operator(ABC):
+    """One kind of node.
 
-    `table` int8 [3, 256]. Where the patch does not divide the image it is padded to the right
-    and below with 0, which is the mean colour. A patch is (row, column, channel) in this order.
+    name: that of its module
+    inputs, constants, attributes: what a node must have, constants and attributes by role
+    output: axes of what it makes, see `rules`
+    observed: whether calibration looks at the values that it makes, because its output has a scale of
+    its own
     """
-    (image,), patch = inputs, node.integer("patch")
-    values = np.stack([constants["table"][c][image[..., c]] for c in range(3)], axis=-1)
-    height, width, _ = values.shape
-    values = np.pad(values, ((0, -height % patch), (0, -width % patch), (0, 0)))
-    rows, columns = values.shape[0] // patch, values.shape[1] // patch
-    tiles = values.reshape(rows, patch, columns, patch, 3).transpose(0, 2, 1, 3, 4)
-    return tiles.reshape(rows * columns, patch * patch * 3)
+
+    name: ClassVar[str]
+    inputs: ClassVar[tuple[Input, ...]]
+    constants: ClassVar[Mapping[str, Constant]] = {}
+    attributes: ClassVar[Mapping[str, Allowed]] = {}
+    output: ClassVar[str] = ""
+    observed: ClassVar[bool] = True
+
+    def __init_subclass__(cls) -> None:
+        cls.name = cls.__module__.rpartition(".")[2]
+
+    def made(self, node: Node, inputs: Sequence[Tensor], constants: Mapping[str, Shape]) -> Tensor:
+        """The tensor that `node` makes of these inputs, with constants of these shapes; no scale.
+
+        Numbers of inputs and of axes must be right; InputError where shapes do not fit together.
+        """
+        sizes: Sizes = {key: value for key, value in node.attributes.items() if isinstance(value, int)}
+        for tensor, wanted in zip(inputs, self.inputs, strict=False):
+            fit(f"{node.name}: {tensor.name}", wanted.axes, tensor.shape, sizes)
+        for role, shape in constants.items():
+            fit(f"{node.name}: {role}", self.constants[role].axes, shape, sizes)
+        return Tensor(node.name, self.shape(node, sizes), self.dtype(node, inputs))
+
+    def shape(self, node: Node, sizes: Sizes) -> Shape:
+        """Shape of the output, from the sizes of all axes and the attributes."""
+        return shape_of(self.output, sizes)
+
+    def dtype(self, node: Node, inputs: Sequence[Tensor]) -> str:
+        """Integer type of the output: `out_bits`, otherwise the type of the first input."""
+        return f"int{node.attributes['out_bits']}" if "out_bits" in node.attributes else inputs[0].dtype
+
+    def reach(
+        self,
+        node: Node,
+        inputs: Sequence[Tensor],
+        constants: Mapping[str, Array],
+        makers: Mapping[str, Node],
+    ) -> float:
+        """Largest magnitude that the int32 accumulator can have; 0 where there is none.
+
+        makers: the node that makes each tensor.
+        """
+        return 0
+
+    @abstractmethod
+    def reference(self, node: Node, inputs: Sequence[Array], constants: Mapping[str, Array]) -> Array:
+        """The readable truth, in plain NumPy."""
+
+    def prepare(self, node: Node, constants: Mapping[str, Array]) -> Prepared:
+        """The same by a compiled kernel, which gives equal integers; the reference where none is needed."""
+        return lambda inputs: self.reference(node, inputs, constants)
+
+    @abstractmethod
+    def simulate(
+        self, node: Node, inputs: Sequence[torch.Tensor], constants: Mapping[str, torch.Tensor]
+    ) -> torch.Tensor:
+        """The same on batches, integers in float64 of PyTorch: a second writing, for any device.
+
+        Exact while every intermediate is below 2^53: with multipliers of 16 bits.
+        """
+
+    @abstractmethod
+    def onnx(
+        self, writer: Writer, node: Node, inputs: Sequence[Tensor], constants: Mapping[str, Array]
+    ) -> str:
+        """The same as ONNX nodes, all of integers: name of the result, which the last one makes."""
+
+    @abstractmethod
+    def real(self, parameters: Parameters, *inputs: Any, **options: Any) -> torch.Tensor:
+        """What it stands for, on batches of real numbers: inputs, then the arguments of the walk."""
+
+    @abstractmethod
+    def lower(self, build: Builder, name: str, *inputs: Any, **options: Any) -> Lowered:
+        """Integer constants, attributes and output scale of the node `name`, of real parameters and scales.
+
+        inputs: the tensors that it reads, then the arguments of the walk, as `real` takes them.
+        Whatever no integers can express is refused by name: InputError.
+        """
+
+    def outline(self, build: Builder, name: str, *inputs: Any, **options: Any) -> Lowered:
+        """As `lower`, for a model without weights: nothing may take time for each of them."""
+        return self.lower(build, name, *inputs, **options)
 
 
-def linear(node: Node, inputs: Sequence[Array], constants: Mapping[str, Array]) -> Array:
-    """x int8 [T, K] times weight int8 [N, K] plus bias int32 [N], requantized per channel.
-
-    `b`, `c` int [N];  out_bits 8 or 16. The quantizer has shown that no int32 accumulator
-    overflows.
-    """
-    (x,) = inputs
-    acc = _product(x, constants["weight"].T)
-    if "bias" in constants:
-        acc = acc + constants["bias"]
-    b, c = constants["b"], constants["c"]
-    return arithmetic.requantize(acc, b, c, out_bits=node.integer("out_bits"))
-
-
-def matmul(node: Node, inputs: Sequence[Array], constants: Mapping[str, Array]) -> Array:
-    """x int8 [N, D] times y int8 [K, D], transposed, requantized by scalars b, c."""
-    x, y = inputs
-    return _requantized(node, _product(x, y.T))
-
-
-def scores(node: Node, inputs: Sequence[Array], constants: Mapping[str, Array]) -> Array:
-    """Per head q k^T of qkv int8 [T, 3D], requantized: int8 [H, T, T]; d^-1/2 is inside b, c."""
-    q, k, _ = _heads(inputs[0], node.integer("heads"))
-    return _requantized(node, _product(q, k.transpose(0, 2, 1)))
-
-
-def shiftmax(node: Node, inputs: Sequence[Array], constants: Mapping[str, Array]) -> Array:
-    """Shiftmax over the keys: int8 [H, T, T] to int16 (or int8) probabilities."""
-    return arithmetic.shiftmax(
-        inputs[0],
-        node.integer("i0"),
-        n=node.integer("n"),
-        reciprocal_bits=node.integer("reciprocal_bits"),
-        out_bits=node.integer("out_bits"),
-    )
-
-
-def mix(node: Node, inputs: Sequence[Array], constants: Mapping[str, Array]) -> Array:
-    """Per head probabilities [H, T, T] times the values of qkv, requantized: int8 [T, D]."""
-    probabilities, qkv = inputs
-    _, _, v = _heads(qkv, node.integer("heads"))
-    acc = _product(probabilities, v)
-    return _requantized(node, acc.transpose(1, 0, 2).reshape(len(qkv), -1))
-
-
-def layernorm(node: Node, inputs: Sequence[Array], constants: Mapping[str, Array]) -> Array:
-    """I-LayerNorm of int16 [T, D] with `b`, `B` [D] and one shift c; out_bits 8 or 16."""
-    b, B = constants["b"], constants["B"]
-    return arithmetic.layernorm(inputs[0], b, B, node.integer("c"), out_bits=node.integer("out_bits"))
-
-
-def gelu(node: Node, inputs: Sequence[Array], constants: Mapping[str, Array]) -> Array:
-    """ShiftGELU of int8 [T, C] (int16 x * sigmoid inside), requantized to int8."""
-    out = arithmetic.shiftgelu(inputs[0], node.integer("i0"), form=str(node.attributes["form"]))
-    return _requantized(node, out)
-
-
-def residual(node: Node, inputs: Sequence[Array], constants: Mapping[str, Array]) -> Array:
-    """Sum of two int16 tensors, or of one and the constant `identity`, at a new scale."""
-    x, identity = (*inputs, constants["identity"]) if len(inputs) == 1 else inputs
-    b1, c1, b2, c2 = (node.integer(key) for key in ("b1", "c1", "b2", "c2"))
-    return arithmetic.residual(x, b1, c1, identity, b2, c2)
-
-
-def prepend(node: Node, inputs: Sequence[Array], constants: Mapping[str, Array]) -> Array:
-    """The constant `rows` int16 before the rows of x: the class token."""
-    return np.concatenate([constants["rows"], inputs[0]])
-
-
-def append(node: Node, inputs: Sequence[Array], constants: Mapping[str, Array]) -> Array:
-    """The constant `rows` int16 after the rows of x: the class embeddings."""
-    return np.concatenate([inputs[0], constants["rows"]])
-
-
-def rows(node: Node, inputs: Sequence[Array], constants: Mapping[str, Array]) -> Array:
-    """Rows start..stop of x."""
-    return inputs[0][node.integer("start") : node.integer("stop")]
-
-
-def argmax(node: Node, inputs: Sequence[Array], constants: Mapping[str, Array]) -> Array:
-    """Class of the largest score of every patch, lowest class on ties: [h, w]."""
-    labels = np.argmax(inputs[0], axis=-1).astype(label_dtype(inputs[0].shape[-1]))
-    return labels.reshape(node.integer("height"), node.integer("width"))
-
-
-def nearest(node: Node, inputs: Sequence[Array], constants: Mapping[str, Array]) -> Array:
-    """Labels [h, w] to [H, W], every patch filled with its label; the padding is cut off."""
-    patch, height, width = (node.integer(key) for key in ("patch", "height", "width"))
-    return np.kron(inputs[0], np.ones((patch, patch), inputs[0].dtype))[:height, :width]
-
-
-def label_dtype(classes: int) -> str:
-    """Type that holds every class index."""
-    if classes > MAX_CLASSES:
-        raise InputError(f"the number of classes must be at most {MAX_CLASSES}, not {classes}")
-    return "uint8" if classes <= 256 else "uint16"
-
-
-def _heads(qkv: Array, heads: int) -> tuple[Array, Array, Array]:
-    """qkv [T, 3D] to q, k, v, each [H, T, d]."""
-    q, k, v = qkv.reshape(len(qkv), 3, heads, -1).transpose(1, 2, 0, 3)
-    return q, k, v
-
-
-def _product(x: Array, y: Array) -> Array:
+def product(x: Array, y: Array) -> Array:
+    """Matrix product of narrow integers in int32, which holds it: see `Operator.reach`."""
     return np.matmul(x.astype(np.int32), y.astype(np.int32))
 
 
-def _requantized(node: Node, acc: Array) -> Array:
+def requantized(node: Node, acc: Array) -> Array:
+    """An accumulator by the scalars b, c of the node, to its `out_bits`."""
     b, c = node.integer("b"), node.integer("c")
     return arithmetic.requantize(acc, b, c, out_bits=node.integer("out_bits"))
-
-
-REFERENCE: dict[str, Operator] = {
-    "pixels": pixels,
-    "linear": linear,
-    "matmul": matmul,
-    "scores": scores,
-    "shiftmax": shiftmax,
-    "mix": mix,
-    "layernorm": layernorm,
-    "gelu": gelu,
-    "residual": residual,
-    "prepend": prepend,
-    "append": append,
-    "rows": rows,
-    "argmax": argmax,
-    "nearest": nearest,
-}
-"""Operator of every kind of node."""

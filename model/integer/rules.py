@@ -1,59 +1,69 @@
-"""What each operator takes, one table: inputs, constants and attributes with their ranges, its output.
+"""How an operator declares what it takes: axes, types and ranges of inputs, constants and attributes.
 
-docs/artifact.md says the same to people. `model.integer.check` holds a graph against it.
+An axis is a product of integers, of attributes and of names: `3*heads*D`. A name stands for one size
+wherever the operator uses it, so that the sizes of the inputs say what the constants must be.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
 
 from intarsia.model.errors import InputError
-from intarsia.model.integer.constants import GELU_FORMS, MAX_BIAS, MAX_I0, MAX_SHIFT
-from intarsia.model.integer.graph import Node
-from intarsia.model.integer.operators import label_dtype
+from intarsia.model.integer.constants import MAX_BIAS, MAX_SHIFT
 
 Shape = tuple[int, ...]
-Shapes = Mapping[str, Shape]
-MAX_SIDE = 65535
-"""Pixels of a picture, down and across."""
+Sizes = dict[str, int]
+"""Sizes by the names of axes, with the attributes that are integers."""
 
 Allowed = range | tuple[int | str, ...]
 """Values of an attribute or of the elements of a constant: a range of integers, or some values."""
 
+MAX_SIDE = 65535
+"""Pixels of a picture, down and across."""
+
+MULTIPLIER = range(1 - 2**31, 2**31)
+SHIFT = range(MAX_SHIFT + 1)
+BIAS = range(-MAX_BIAS, MAX_BIAS + 1)
+SIDE = range(1, MAX_SIDE + 1)
+PATCH = range(1, 1025)
+ROW = range(2**31)
+HEADS = range(1, 2**16)
+SCALE: Mapping[str, Allowed] = {"b": MULTIPLIER, "c": SHIFT}
+"""The dyadic number that an accumulator is multiplied by."""
+
 
 @dataclass(frozen=True)
 class Input:
-    """A tensor that a node reads: the integer types that it may have, and its number of axes."""
+    """A tensor that a node reads: its axes and the integer types that it may have.
 
+    instead: the constant that may take its place; empty: none.
+    """
+
+    axes: str
     dtypes: tuple[str, ...]
-    rank: int
+    instead: str = ""
+
+    @property
+    def rank(self) -> int:
+        """Number of axes."""
+        return len(self.axes.split())
 
 
 @dataclass(frozen=True)
 class Constant:
-    """An array of a node: its type, its number of axes, the range of its elements."""
+    """An array of a node: its axes, its type, the range of its elements."""
 
+    axes: str
     dtype: str
-    rank: int
     values: range | None = None
     optional: bool = False
 
-
-@dataclass(frozen=True)
-class Rule:
-    """What a node of one kind has.
-
-    shape: of its output, from the node, the shapes of its inputs and of its constants; raises
-    InputError where they do not fit together.
-    output: integer type of its output; empty: `out_bits`, otherwise the type of the first input.
-    """
-
-    inputs: tuple[Input, ...]
-    shape: Callable[[Node, list[Shape], Shapes], Shape]
-    output: str = ""
-    constants: Mapping[str, Constant] = field(default_factory=dict)
-    attributes: Mapping[str, Allowed] = field(default_factory=dict)
+    @property
+    def rank(self) -> int:
+        """Number of axes."""
+        return len(self.axes.split())
 
 
 def allows(allowed: Allowed, value: object) -> bool:
@@ -69,168 +79,42 @@ def in_words(allowed: Allowed) -> str:
     return " or ".join(str(value) for value in allowed)
 
 
-def same(node: Node, found: Shape, wanted: Shape) -> None:
-    """Refuse the node where a shape is not the wanted one."""
-    if tuple(found) != tuple(wanted):
-        raise InputError(f"{node.name}: shape must be {list(wanted)}, not {list(found)}")
+def shape_of(axes: str, sizes: Mapping[str, int]) -> Shape:
+    """The shape of `axes`, whose names all have sizes; a sum of products is possible too: `T+R`."""
+    return tuple(
+        sum(prod(_factor(factor, sizes) for factor in term.split("*")) for term in axis.split("+"))
+        for axis in axes.split()
+    )
 
 
-def _pixels(node: Node, inputs: list[Shape], constants: Shapes) -> Shape:
-    (height, width, _), patch = inputs[0], node.integer("patch")
-    same(node, constants["table"], (3, 256))
-    return -(-height // patch) * -(-width // patch), patch * patch * 3
+def fit(what: str, axes: str, shape: Shape, sizes: Sizes) -> None:
+    """Hold a shape with as many axes against `axes`; a name without a size gets one.
+
+    `what` is said to have the wrong shape where it does not fit: InputError.
+    """
+    for axis, size in zip(axes.split(), shape, strict=True):
+        factors = axis.split("*")
+        known = prod(_factor(factor, sizes) for factor in factors if _known(factor, sizes))
+        free = [factor for factor in factors if not _known(factor, sizes)]
+        if size % known or (not free and size != known):
+            wanted = ", ".join(_in_words(axis, sizes) for axis in axes.split())
+            raise InputError(f"{what} must have the shape [{wanted}], not {list(shape)}")
+        if free:
+            (name,) = free
+            sizes[name] = size // known
 
 
-def _linear(node: Node, inputs: list[Shape], constants: Shapes) -> Shape:
-    n, k = constants["weight"]
-    same(node, inputs[0][1:], (k,))
-    for role in ("bias", "b", "c"):
-        if role in constants:
-            same(node, constants[role], (n,))
-    return inputs[0][0], n
+def _known(factor: str, sizes: Mapping[str, int]) -> bool:
+    return factor.isdecimal() or factor in sizes
 
 
-def _matmul(node: Node, inputs: list[Shape], constants: Shapes) -> Shape:
-    (n, depth), (k, other) = inputs
-    same(node, (other,), (depth,))
-    return n, k
+def _factor(factor: str, sizes: Mapping[str, int]) -> int:
+    return int(factor) if factor.isdecimal() else sizes[factor]
 
 
-def _scores(node: Node, inputs: list[Shape], constants: Shapes) -> Shape:
-    tokens, width = inputs[0]
-    if width % (3 * node.integer("heads")):
-        wanted = f"a multiple of 3 * {node.integer('heads')} heads"
-        raise InputError(f"{node.name}: qkv must have {wanted} channels, not {width}")
-    return node.integer("heads"), tokens, tokens
-
-
-def _mix(node: Node, inputs: list[Shape], constants: Shapes) -> Shape:
-    tokens, width = inputs[1]
-    same(node, inputs[0], (node.integer("heads"), tokens, tokens))
-    if width % (3 * node.integer("heads")):
-        wanted = f"a multiple of 3 * {node.integer('heads')} heads"
-        raise InputError(f"{node.name}: qkv must have {wanted} channels, not {width}")
-    return tokens, width // 3
-
-
-def _layernorm(node: Node, inputs: list[Shape], constants: Shapes) -> Shape:
-    for role in ("b", "B"):
-        same(node, constants[role], inputs[0][1:])
-    return inputs[0]
-
-
-def _residual(node: Node, inputs: list[Shape], constants: Shapes) -> Shape:
-    same(node, inputs[1] if len(inputs) == 2 else constants["identity"], inputs[0])
-    return inputs[0]
-
-
-def _join(node: Node, inputs: list[Shape], constants: Shapes) -> Shape:
-    same(node, constants["rows"][1:], inputs[0][1:])
-    return inputs[0][0] + constants["rows"][0], *inputs[0][1:]
-
-
-def _rows(node: Node, inputs: list[Shape], constants: Shapes) -> Shape:
-    start, stop = node.integer("start"), node.integer("stop")
-    if not start < stop <= inputs[0][0]:
-        raise InputError(f"{node.name}: rows {start}..{stop} must lie within 0..{inputs[0][0]}")
-    return stop - start, *inputs[0][1:]
-
-
-def _argmax(node: Node, inputs: list[Shape], constants: Shapes) -> Shape:
-    grid = node.integer("height"), node.integer("width")
-    same(node, (grid[0] * grid[1],), inputs[0][:1])
-    label_dtype(inputs[0][1])
-    return grid
-
-
-def _nearest(node: Node, inputs: list[Shape], constants: Shapes) -> Shape:
-    size = node.integer("height"), node.integer("width")
-    patch = node.integer("patch")
-    same(node, tuple(-(-s // patch) for s in size), inputs[0])
-    return size
-
-
-def _unchanged(node: Node, inputs: list[Shape], constants: Shapes) -> Shape:
-    return inputs[0]
-
-
-_INT8, _INT16 = Input(("int8",), 2), Input(("int16",), 2)
-_MULTIPLIER, _SHIFT = range(1 - 2**31, 2**31), range(MAX_SHIFT + 1)
-_SIDE, _ROW, _HEADS = range(1, MAX_SIDE + 1), range(2**31), range(1, 2**16)
-_SCALE: Mapping[str, Allowed] = {"b": _MULTIPLIER, "c": _SHIFT}
-_JOINED = Rule((_INT16,), _join, "int16", {"rows": Constant("int16", 2)})
-
-RULES: Mapping[str, Rule] = {
-    "pixels": Rule(
-        (Input(("uint8",), 3),),
-        _pixels,
-        "int8",
-        {"table": Constant("int8", 2)},
-        {"patch": range(1, 1025)},
-    ),
-    "linear": Rule(
-        (_INT8,),
-        _linear,
-        "",
-        {
-            "weight": Constant("int8", 2),
-            "bias": Constant("int32", 1, optional=True),
-            "b": Constant("int32", 1, _MULTIPLIER),
-            "c": Constant("int8", 1, _SHIFT),
-        },
-        {"out_bits": (8, 16)},
-    ),
-    "matmul": Rule((_INT8, _INT8), _matmul, attributes={**_SCALE, "out_bits": (8, 16)}),
-    "scores": Rule((_INT8,), _scores, attributes={"heads": _HEADS, **_SCALE, "out_bits": (8,)}),
-    "shiftmax": Rule(
-        (Input(("int8",), 3),),
-        _unchanged,
-        attributes={
-            "i0": range(1, MAX_I0 + 1),
-            "n": range(1, 32),
-            "reciprocal_bits": range(15, 47),
-            "out_bits": (8, 16),
-        },
-    ),
-    "mix": Rule(
-        (Input(("int8", "int16"), 3), _INT8),
-        _mix,
-        attributes={"heads": _HEADS, **_SCALE, "out_bits": (8,)},
-    ),
-    "layernorm": Rule(
-        (_INT16,),
-        _layernorm,
-        "",
-        {
-            "b": Constant("int32", 1, _MULTIPLIER),
-            "B": Constant("int64", 1, range(-MAX_BIAS, MAX_BIAS + 1)),
-        },
-        {"c": _SHIFT, "out_bits": (8, 16)},
-    ),
-    "gelu": Rule(
-        (_INT8,),
-        _unchanged,
-        attributes={"form": tuple(GELU_FORMS), "i0": range(1, MAX_I0 + 1), **_SCALE, "out_bits": (8,)},
-    ),
-    "residual": Rule(
-        (_INT16, _INT16),
-        _residual,
-        "int16",
-        {"identity": Constant("int16", 2, optional=True)},
-        {"b1": _MULTIPLIER, "c1": _SHIFT, "b2": _MULTIPLIER, "c2": _SHIFT},
-    ),
-    "prepend": _JOINED,
-    "append": _JOINED,
-    "rows": Rule(
-        (Input(("int8", "int16"), 2),),
-        _rows,
-        attributes={"start": _ROW, "stop": _ROW},
-    ),
-    "argmax": Rule((_INT16,), _argmax, "labels", attributes={"height": _SIDE, "width": _SIDE}),
-    "nearest": Rule(
-        (Input(("uint8", "uint16"), 2),),
-        _nearest,
-        attributes={"patch": range(1, 1025), "height": _SIDE, "width": _SIDE},
-    ),
-}
-"""Per operator. A residual has one input where it has the constant `identity`."""
+def _in_words(axis: str, sizes: Mapping[str, int]) -> str:
+    """The axis as a number, or as a multiple of one."""
+    factors = axis.split("*")
+    known = [_factor(factor, sizes) for factor in factors if _known(factor, sizes)]
+    free = [factor for factor in factors if not _known(factor, sizes)]
+    return "*".join([str(prod(known))] * bool(known) + free)

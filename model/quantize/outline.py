@@ -5,6 +5,7 @@ Without PyTorch, so that emulating a size starts at once.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,10 @@ from numpy.typing import NDArray
 
 from intarsia.model.errors import InputError
 from intarsia.model.integer.check import check_graph
-from intarsia.model.integer.graph import Graph, QuantizeOptions
+from intarsia.model.integer.graph import Graph, QuantizeOptions, Tensor
+from intarsia.model.integer.operators import Operator
 from intarsia.model.integer.rules import MAX_SIDE
 from intarsia.model.networks.segmenter.config import SegmenterConfig
-from intarsia.model.quantize import lower
 from intarsia.model.quantize.build import Builder
 from intarsia.model.quantize.lower import Lowered
 
@@ -74,21 +75,12 @@ class _Blank:
 class _Outline(Builder):
     """Weights and constant rows are not looked at: there may be very many."""
 
-    def _rows(self, key: str, scale: float) -> NDArray[Any]:
-        return np.broadcast_to(np.int16(0), self.parameters.rows(key).shape)
-
-    def _scale_of_rows(self, key: str) -> float:
-        return lower.scale_of(0.0, 16)
-
-    def linear(self, name: str, x: str, key: str, *, bits: int, beside: str | None = None) -> str:
-        weight, bias = self.parameters.weight(key), self.parameters.bias(key)
-        n = len(weight)
-        constants: dict[str, NDArray[Any]] = {
-            "weight": weight,
-            "b": np.ones(n, np.int32),
-            "c": np.zeros(n, np.int8),
-        }
-        if bias is not None:
-            constants["bias"] = bias
-        lowered = Lowered("linear", constants, {"out_bits": bits})
-        return self._emit(name, lowered, [x], (self.tensors[x].shape[0], n), f"int{bits}", 1.0)
+    def lower(
+        self,
+        operator: Operator,
+        name: str,
+        inputs: Sequence[Tensor],
+        arguments: Sequence[Any],
+        options: dict[str, Any],
+    ) -> Lowered:
+        return operator.outline(self, name, *inputs, *arguments, **options)

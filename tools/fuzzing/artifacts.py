@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Mapping
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +21,9 @@ from intarsia.model.errors import InputError
 from intarsia.model.integer import artifact
 from intarsia.model.integer.artifact import load_artifact
 from intarsia.model.integer.executor import Executor
-from intarsia.model.integer.graph import IMAGE, LABELS, Graph, Node, QuantizeOptions
-from intarsia.model.integer.rules import RULES
+from intarsia.model.integer.graph import IMAGE, LABELS, Graph, Node, QuantizeOptions, Tensor
 from intarsia.model.networks.segmenter import Segmenter, SegmenterConfig
+from intarsia.model.ops import OPERATORS
 from intarsia.model.quantize.ptq import quantize
 from tools.fuzzing.edits import VALUES, double_a_key, dumps, edit_bytes, edit_json
 
@@ -142,7 +141,7 @@ def _edit_nodes(graph: dict[str, Any], rng: random.Random) -> str:
         elif kind == "attribute":
             node = rng.choice([n for n in nodes if n["attributes"]])
             key = rng.choice(list(node["attributes"]))
-            allowed = RULES[node["op"]].attributes[key]
+            allowed = OPERATORS[node["op"]].attributes[key]
             ends = (allowed[0], allowed[-1], allowed[len(allowed) // 2])
             node["attributes"][key] = rng.choice(
                 (rng.choice(allowed), rng.choice(ends), rng.choice(VALUES))
@@ -206,19 +205,12 @@ def _list_tensors(header: Header, arrays: Arrays) -> None:
         listed = {tensor["name"]: tensor for tensor in graph["tensors"]}
         for values in graph["nodes"]:
             node = Node(**values)
-            rule, inputs = RULES[node.op], [listed[name] for name in node.inputs]
+            inputs = [
+                Tensor(name, tuple(listed[name]["shape"]), listed[name]["dtype"]) for name in node.inputs
+            ]
             shapes = {role: arrays[key].shape for role, key in node.constants.items()}
-            shape = rule.shape(node, [tuple(tensor["shape"]) for tensor in inputs], shapes)
-            bits = node.attributes.get("out_bits")
-            dtype = (
-                rule.output
-                if rule.output != "labels"
-                else "uint8"
-                if inputs[0]["shape"][-1] <= 256
-                else "uint16"
-            )
-            dtype = dtype or (f"int{bits}" if bits else inputs[0]["dtype"])
-            if prod(shape) < 10**7:
-                listed[node.name] |= {"shape": list(shape), "dtype": dtype}
+            made = OPERATORS[node.op].made(node, inputs, shapes)
+            if made.size < 10**7:
+                listed[node.name] |= {"shape": list(made.shape), "dtype": made.dtype}
     except Exception:  # whatever an edit has left there
         return

@@ -3,6 +3,7 @@
 Compiled on first use and cached beside the sources. Nothing here is floating point.
 """
 
+from intarsia.model.integer.kernels.arrays import as_rows, whole, writable
 from intarsia.model.integer.kernels.attention import attention, attention_steps, shiftmax_rows
 from intarsia.model.integer.kernels.gemm import has_byte_products, linear
 from intarsia.model.integer.kernels.rows import (
@@ -17,6 +18,7 @@ from intarsia.model.integer.kernels.rows import (
 
 __all__ = [
     "argmax_rows",
+    "as_rows",
     "attention",
     "attention_steps",
     "enlarge",
@@ -28,4 +30,6 @@ __all__ = [
     "patchify",
     "residual",
     "shiftmax_rows",
+    "whole",
+    "writable",
 ]

@@ -9,9 +9,9 @@ import pytest
 
 from intarsia.model.data.scenes import generate
 from intarsia.model.errors import InputError
-from intarsia.model.integer import executor, operators
 from intarsia.model.integer.executor import Executor
 from intarsia.model.integer.graph import IMAGE, LABELS, QuantizeOptions
+from intarsia.model.ops import OPERATORS
 from intarsia.model.quantize.ptq import quantize
 from tests.conftest import SIZE, random_segmenter
 
@@ -76,11 +76,12 @@ def test_the_reference_makes_no_float_on_the_way(graph, picture, monkeypatch):
 
 
 def test_a_float_tensor_is_seen(graph, picture, monkeypatch):
-    def half(node, inputs, constants):
-        return operators.rows(node, inputs, constants) / 2
+    whole = OPERATORS["rows"].reference
 
-    halves = {**operators.REFERENCE, "rows": half}
-    monkeypatch.setattr(executor, "REFERENCE", halves)
+    def half(node, inputs, constants):
+        return whole(node, inputs, constants) / 2
+
+    monkeypatch.setattr(OPERATORS["rows"], "reference", half)
     kinds = {array.dtype.kind for _, array in Executor(graph, "reference").tensors(picture)}
     assert "f" in kinds
 

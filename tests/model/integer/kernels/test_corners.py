@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from intarsia.model.integer import arithmetic
 from intarsia.model.integer.constants import MAX_BIAS
-from intarsia.model.integer.fast import prepare
 from intarsia.model.integer.graph import Node
 from intarsia.model.integer.kernels import attention_steps, layernorm, linear, residual, shiftmax_rows
+from intarsia.model.ops import OPERATORS
 
 I31 = 2**31 - 1
 
@@ -189,4 +189,6 @@ def test_gelu_tables(form: str, row: list[int], i0: int, b: int, c: int) -> None
     x = np.array([row], np.int8)
     node = Node("gelu", "gelu", (), {}, {"form": form, "i0": i0, "b": b, "c": c, "out_bits": 8})
     wide = arithmetic.shiftgelu(x, i0, form=form)[0].tolist()
-    assert prepare(node, {})([x]).tolist() == [[saturated(rhe(v * b, c), 8) for v in wide]]
+    assert OPERATORS[node.op].prepare(node, {})([x]).tolist() == [
+        [saturated(rhe(v * b, c), 8) for v in wide]
+    ]
