@@ -33,7 +33,7 @@ class Mean(Operator):
     output = "1 D"
 
     def shape(self, node: Node, sizes: Sizes) -> Shape:
-        count(node, sizes)
+        count(node.name, sizes["start"], sizes["stop"], sizes["T"])
         return super().shape(node, sizes)
 
     def reach(
@@ -87,6 +87,6 @@ class Mean(Operator):
     def lower(
         self, build: Builder, name: str, x: Tensor, start: int, stop: int, *, bits: int = 8
     ) -> Lowered:
-        s_out = build.ranges.scale(name, bits)
-        scale = scalar(name, scale_in(x) / (stop - start) / s_out, build.options)
+        s_out, rows = build.ranges.scale(name, bits), count(name, start, stop, x.shape[0])
+        scale = scalar(name, scale_in(x) / rows / s_out, build.options)
         return Lowered({}, {"start": start, "stop": stop, **scale, "out_bits": bits}, s_out)

@@ -27,7 +27,7 @@ class Rows(Operator):
     observed = False
 
     def shape(self, node: Node, sizes: Sizes) -> Shape:
-        return count(node, sizes), sizes["D"]
+        return count(node.name, sizes["start"], sizes["stop"], sizes["T"]), sizes["D"]
 
     def reference(self, node: Node, inputs: Sequence[Array], constants: Mapping[str, Array]) -> Array:
         return inputs[0][node.integer("start") : node.integer("stop")]
@@ -49,9 +49,8 @@ class Rows(Operator):
         return Lowered({}, {"start": start, "stop": stop}, x.scale)
 
 
-def count(node: Node, sizes: Sizes) -> int:
-    """How many rows start..stop of T are; InputError where they are not among them."""
-    start, stop = sizes["start"], sizes["stop"]
-    if not start < stop <= sizes["T"]:
-        raise InputError(f"{node.name}: rows {start}..{stop} must lie within 0..{sizes['T']}")
+def count(name: str, start: int, stop: int, total: int) -> int:
+    """How many rows start..stop are; InputError by `name` where they are not among `total` ones."""
+    if not 0 <= start < stop <= total:
+        raise InputError(f"{name}: rows {start}..{stop} must lie within 0..{total}")
     return stop - start

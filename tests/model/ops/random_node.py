@@ -17,9 +17,6 @@ from intarsia.model.integer.graph import Node, Tensor
 from intarsia.model.integer.operators import Operator
 from intarsia.model.integer.rules import BIAS, MULTIPLIER, SHIFT, Allowed, shape_of
 
-MOST = 4096
-"""Elements of a tensor."""
-
 NARROW = {MULTIPLIER: range(1 - 2**15, 2**15), BIAS: range(-(2**52), 2**52 + 1)}
 """What float64 holds all intermediates of: multipliers of 16 bits."""
 
@@ -40,10 +37,10 @@ class Case:
         return [Tensor(name, array.shape, array.dtype.name) for name, array in named]
 
 
-def cases(operator: Operator, count: int, *, narrow: bool = False) -> Iterator[Case]:
+def cases(operator: Operator, count: int, *, narrow: bool = False, most: int = 4096) -> Iterator[Case]:
     """`count` random nodes, and where there are such one at each end of each attribute's range.
 
-    narrow: with NARROW ranges.
+    narrow: with NARROW ranges;  most: elements of a tensor
     """
     rng = np.random.default_rng(crc32(operator.name.encode()))
     ends: list[dict[str, int | str]] = [{} for _ in range(count)]
@@ -51,14 +48,14 @@ def cases(operator: Operator, count: int, *, narrow: bool = False) -> Iterator[C
         values = _narrowed(allowed, narrow)
         ends += [{key: end} for end in (values if isinstance(values, tuple) else (values[0], values[-1]))]
     for fixed in ends:
-        # Some attributes are sizes, which may not fit together, or not into MOST elements.
-        tries = (_case(operator, rng, fixed, narrow) for _ in range(3000))
+        # Some attributes are sizes, which may not fit together, or be too large.
+        tries = (_case(operator, rng, fixed, narrow, most) for _ in range(3000))
         if case := next((case for case in tries if case), None):
             yield case
 
 
 def _case(
-    operator: Operator, rng: np.random.Generator, fixed: dict[str, int | str], narrow: bool
+    operator: Operator, rng: np.random.Generator, fixed: dict[str, int | str], narrow: bool, most: int
 ) -> Case | None:
     attributes = {key: _value(_narrowed(a, narrow), rng) for key, a in operator.attributes.items()} | fixed
     for key, allowed in operator.attributes.items():
@@ -75,7 +72,7 @@ def _case(
                 sizes[factor] = int(rng.integers(1, 13))
     shapes = {role: shape_of(operator.constants[role].axes, sizes) for role in roles}
     shapes_of_inputs = [shape_of(what.axes, sizes) for what in inputs]
-    if any(not 0 < prod(shape) <= MOST for shape in (*shapes.values(), *shapes_of_inputs)):
+    if any(not 0 < prod(shape) <= most for shape in (*shapes.values(), *shapes_of_inputs)):
         return None
     tensors = [
         Tensor(f"x{i}", shape, what.dtypes[rng.integers(len(what.dtypes))])
@@ -92,7 +89,7 @@ def _case(
         what = operator.constants[role]
         values = None if what.values is None else _narrowed(what.values, narrow)
         constants[role] = _array(shapes[role], what.dtype, values, rng)
-    if prod(made.shape) > MOST or operator.reach(node, tensors, constants, {}) > I31:
+    if prod(made.shape) > most or operator.reach(node, tensors, constants, {}) > I31:
         return None
     arrays = [_array(tensor.shape, tensor.dtype, None, rng) for tensor in tensors]
     return Case(node, arrays, constants, made)

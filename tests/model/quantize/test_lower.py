@@ -7,27 +7,13 @@ import pytest
 
 from intarsia.model.errors import InputError
 from intarsia.model.integer import arithmetic, bounds
-from intarsia.model.integer.graph import QuantizeOptions, Tensor
-from intarsia.model.networks.segmenter.config import SegmenterConfig
+from intarsia.model.integer.graph import QuantizeOptions
 from intarsia.model.ops.layernorm import lower_layernorm
 from intarsia.model.ops.linear import lower_linear
 from intarsia.model.ops.pixels import pixel_table
-from intarsia.model.quantize.build import Builder
+from tests.model.ops.builder import Bench
 
 OPTIONS = QuantizeOptions()
-
-
-class Bench(Builder):
-    """Operators on tensors of given shape, type and scale, every output with one scale."""
-
-    def __init__(self, scale=1.0, options=OPTIONS, **tensors):
-        super().__init__(None, self, SegmenterConfig.named("tiny"), options)
-        self.made_scale = scale
-        for name, (shape, dtype, at) in tensors.items():
-            self.tensors[name] = Tensor(name, shape, dtype, at)
-
-    def scale(self, name, bits, at_least=0.0):
-        return self.made_scale
 
 
 def test_a_linear_layer_is_close_to_the_real_one():

@@ -1,0 +1,193 @@
+"""The instruction that a node is, with what stands in which memory before it: for one node at a time.
+
+What the compiler does for a whole network, here without any of its code, so that operators can be held
+against instructions before it knows them.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from intarsia.arch.isa import (
+    Argmax,
+    Expand,
+    Gelu,
+    Instruction,
+    Layernorm,
+    Layout,
+    Matmul,
+    Residual,
+    Shiftmax,
+    Space,
+)
+from intarsia.arch.machine import Machine
+from intarsia.emu.execute.memory import Memories
+from intarsia.model.integer.constants import GELU_FORMS
+from tests.model.ops.random_node import Case
+
+
+class Form:
+    """One case in the memories of a machine.
+
+    instruction: what is to be run;  memories: before it, and after it
+    """
+
+    instruction: Instruction
+
+    def __init__(self, case: Case, machine: Machine) -> None:
+        self.case, self.machine = case, machine
+        self.memories = Memories(machine, np.zeros(64, np.uint8))
+        self._free = 0
+        self._target: Any = None
+        FORMS[case.node.op](self)
+
+    def result(self) -> NDArray[Any]:
+        """What the instruction has made, as the node makes it."""
+        address, stride, count, columns = self._target
+        found = self.memories.matrix(address, stride, count, columns, self.case.made.dtype).copy()
+        if self.case.node.op == "nearest":  # a store repeats rows of labels, and cuts off the padding
+            patch, height, width = self.values("patch", "height", "width")
+            found = found.repeat(patch, axis=0)[:height, :width]
+        return found.reshape(self.case.made.shape)
+
+    def values(self, *keys: str) -> list[Any]:
+        return [self.case.node.attributes[key] for key in keys]
+
+    def write(self, space: Space, address: int, data: bytes) -> None:
+        self.memories.view(space, address, (len(data),), (), np.uint8)[:] = np.frombuffer(data, np.uint8)
+
+    def put(self, array: Any) -> tuple[int, int, int, int]:
+        """Address, stride, rows and row length of an array of any rank, in banks of its own."""
+        rows = array.reshape(-1, array.shape[-1])
+        address, stride = self._banks(len(rows), rows.shape[1] * array.itemsize)
+        count, columns = rows.shape
+        self.memories.matrix(address, stride, count, columns, array.dtype)[:] = rows
+        return address, stride, count, columns
+
+    def target(self, rows: int, columns: int) -> tuple[int, int]:
+        """Address and stride of the result."""
+        address, stride = self._banks(rows, columns * np.dtype(self.case.made.dtype).itemsize)
+        self._target = address, stride, rows, columns
+        return address, stride
+
+    def _banks(self, rows: int, size: int) -> tuple[int, int]:
+        stride, bank = -(-size // 16) * 16, self.machine.bank_bytes
+        address, self._free = self._free, self._free + -(-rows * stride // bank) * bank
+        assert self._free <= self.machine.scratchpad_bytes
+        return address, stride
+
+
+def shiftmax(form: Form) -> None:
+    source, stride, rows, length = form.put(form.case.inputs[0])
+    i0, n, reciprocal_bits, bits = form.values("i0", "n", "reciprocal_bits", "out_bits")
+    form.write(Space.PARAMETERS, 0, struct.pack("<IBB", i0, n, reciprocal_bits))
+    target, pitch = form.target(rows, length)
+    form.instruction = Shiftmax(source, target, rows, length, stride, pitch, 0, bits == 8)
+
+
+def layernorm(form: Form) -> None:
+    source, stride, rows, length = form.put(form.case.inputs[0])
+    c, bits = form.values("c", "out_bits")
+    form.write(Space.PARAMETERS, 0, struct.pack("<xxxxB", c))
+    pairs = zip(*(form.case.constants[role].tolist() for role in ("b", "B")), strict=True)
+    form.write(Space.CONSTANTS, 0, b"".join(struct.pack("<iq", *pair) for pair in pairs))
+    target, pitch = form.target(rows, length)
+    form.instruction = Layernorm(source, 0, target, rows, length, stride, pitch, 0, bits == 16)
+
+
+def gelu(form: Form) -> None:
+    source, stride, rows, length = form.put(form.case.inputs[0])
+    b, c, kind, i0 = form.values("b", "c", "form", "i0")
+    form.write(Space.PARAMETERS, 0, struct.pack("<iBBxxI", b, c, list(GELU_FORMS).index(kind), i0))
+    target, pitch = form.target(rows, length)
+    form.instruction = Gelu(source, target, rows, length, stride, pitch, 0)
+
+
+def residual(form: Form) -> None:
+    operands = [*form.case.inputs, *form.case.constants.values()]
+    (x, stride, rows, length), (identity, other, *_) = (form.put(array) for array in operands)
+    form.write(Space.PARAMETERS, 0, struct.pack("<iBxxxiB", *form.values("b1", "c1", "b2", "c2")))
+    target, pitch = form.target(rows, length)
+    form.instruction = Residual(x, identity, target, rows, length, stride, other, pitch, 0)
+
+
+def argmax(form: Form) -> None:
+    source, stride, rows, length = form.put(form.case.inputs[0])
+    target, _ = form.target(1, rows)
+    form.instruction = Argmax(source, target, rows, length, stride, form.case.made.dtype == "uint16")
+
+
+def nearest(form: Form) -> None:
+    """One row of labels for all rows of a patch."""
+    source, stride, rows, length = form.put(form.case.inputs[0])
+    (patch,), wide = form.values("patch"), form.case.made.dtype == "uint16"
+    target, pitch = form.target(rows, length * patch)
+    form.instruction = Expand(source, target, rows, length, stride, pitch, patch, wide)
+
+
+def product(form: Form, x: Any, y: Any, layout: Layout) -> None:
+    """x times y of the scratchpad, requantized by the scalars of the node."""
+    b, c, bits = form.values("b", "c", "out_bits")
+    form.write(Space.PARAMETERS, 0, struct.pack("<iB", b, c))
+    (at_x, stride_x, m, k), (at_y, stride_y, *shape) = form.put(x), form.put(y)
+    n = shape[0 if layout is Layout.LANE_MAJOR else 1]
+    target, pitch = form.target(m, n)
+    x16, out16 = x.dtype == np.int16, bits == 16
+    form.instruction = Matmul(at_x, at_y, target, m, k, n, stride_x, stride_y, pitch, layout, x16, out16, 0)
+
+
+def matmul(form: Form) -> None:
+    x, y = form.case.inputs
+    product(form, x, y, Layout.LANE_MAJOR)
+
+
+def mean(form: Form) -> None:
+    """A row of ones times the rows."""
+    start, stop = form.values("start", "stop")
+    ones = np.ones((1, stop - start), np.int8)
+    product(form, ones, form.case.inputs[0][start:stop], Layout.DEPTH_MAJOR)
+
+
+def linear(form: Form) -> None:
+    """With the weight packed: tiles of outputs, each with its channels' constants before it."""
+    constants, lanes, depth = form.case.constants, form.machine.lanes, form.machine.depth
+    (n, k), packed = constants["weight"].shape, b""
+    bias = constants.get("bias", np.zeros(n, np.int32))
+    weight = np.zeros((-(-n // lanes) * lanes, -(-k // depth) * depth), np.int8)
+    weight[:n, :k] = constants["weight"]
+    for first in range(0, n, lanes):
+        for i in range(first, first + lanes):
+            entry = [int(array[i]) for array in (bias, constants["b"], constants["c"])] if i < n else None
+            packed += struct.pack("<iiBxxx", *entry) if entry else bytes(12)
+        for column in range(0, weight.shape[1], depth):
+            packed += weight[first : first + lanes, column : column + depth].tobytes()
+    form.write(Space.STATIONARY, 0, packed)
+    source, stride, m, _ = form.put(form.case.inputs[0])
+    bits = form.case.node.integer("out_bits")
+    target, pitch = form.target(m, n)
+    form.instruction = Matmul(
+        source, 0, target, m, k, n, stride, 0, pitch, Layout.PACKED, False, bits == 16
+    )
+
+
+FORMS: dict[str, Callable[[Form], None]] = {
+    function.__name__: function
+    for function in (
+        shiftmax, layernorm, gelu, residual, argmax, nearest, matmul, mean, linear,
+    )
+}  # fmt: skip
+"""By the name of the operator."""
+MOVES = {"prepend", "append", "rows"}
+"""Where rows stand, and nothing else: no instruction."""
+SEVERAL = {"scores", "mix", "pixels"}
+"""Several instructions: one of those above for every head, or for every row of the picture."""
+
+
+def possible(case: Case) -> bool:
+    """Whether the machine can run it: 16-bit labels want a factor of at least 2."""
+    return case.made.dtype != "uint16" or case.node.attributes.get("patch") != 1
