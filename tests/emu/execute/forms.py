@@ -20,6 +20,7 @@ from intarsia.arch.isa import (
     Instruction,
     Layernorm,
     Layout,
+    Lookup,
     Matmul,
     Residual,
     Shiftmax,
@@ -116,6 +117,14 @@ def residual(form: Form) -> None:
     form.instruction = Residual(x, identity, target, rows, length, stride, other, pitch, 0)
 
 
+def table(form: Form) -> None:
+    """All channels have the same table."""
+    source, stride, rows, length = form.put(form.case.inputs[0])
+    form.write(Space.TABLE, 0, np.tile(form.case.constants["table"], 3).tobytes())
+    target, pitch = form.target(rows, length)
+    form.instruction = Lookup(source, target, rows, length, stride, pitch)
+
+
 def argmax(form: Form) -> None:
     source, stride, rows, length = form.put(form.case.inputs[0])
     target, _ = form.target(1, rows)
@@ -178,7 +187,7 @@ def linear(form: Form) -> None:
 FORMS: dict[str, Callable[[Form], None]] = {
     function.__name__: function
     for function in (
-        shiftmax, layernorm, gelu, residual, argmax, nearest, matmul, mean, linear,
+        shiftmax, layernorm, gelu, residual, table, argmax, nearest, matmul, mean, linear,
     )
 }  # fmt: skip
 """By the name of the operator."""
