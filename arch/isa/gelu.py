@@ -69,8 +69,8 @@ class Gelu(RowInstruction):
 
     def compute(self, machine: Machine, of: Mapping[str, Any]) -> Any:
         from intarsia.model.integer import kernels
-        from intarsia.model.ops.gelu import gelu_table
         from intarsia.model.integer.graph import Node
+        from intarsia.model.ops.gelu import gelu_table
 
         attributes = {"form": FORMS[of["form"]], "i0": of["i0"], "b": of["b"], "c": of["c"]}
         table = gelu_table(Node("gelu", "gelu", (), {}, attributes))

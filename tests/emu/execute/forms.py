@@ -50,7 +50,7 @@ class Form:
     def result(self) -> NDArray[Any]:
         """What the instructions have made, as the node makes it."""
         address, stride, count, columns = self._target
-        found = self.memories.matrix(address, stride, count, columns, self.case.made.dtype).copy()
+        found = self._matrix(address, stride, count, columns, self.case.made.dtype).copy()
         if self.case.node.op == "nearest":  # a store repeats rows of labels, and cuts off the padding
             patch, height, width = self.values("patch", "height", "width")
             found = found.repeat(patch, axis=0)[:height, :width]
@@ -65,12 +65,15 @@ class Form:
     def write(self, space: Space, address: int, data: bytes) -> None:
         self.memories.view(space, address, (len(data),), (), np.uint8)[:] = np.frombuffer(data, np.uint8)
 
+    def _matrix(self, address: int, stride: int, rows: int, columns: int, dtype: Any) -> Any:
+        return self.memories.view(Space.SCRATCHPAD, address, (rows, columns), (stride,), dtype)
+
     def put(self, array: Any) -> tuple[int, int, int, int]:
         """Address, stride, rows and row length of an array of any rank, in banks of its own."""
         rows = array.reshape(-1, array.shape[-1])
         address, stride = self._banks(len(rows), rows.shape[1] * array.itemsize)
         count, columns = rows.shape
-        self.memories.matrix(address, stride, count, columns, array.dtype)[:] = rows
+        self._matrix(address, stride, count, columns, array.dtype)[:] = rows
         return address, stride, count, columns
 
     def target(self, rows: int, columns: int) -> tuple[int, int]:

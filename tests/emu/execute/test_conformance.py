@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from intarsia.arch.legal import check_instruction
-from intarsia.emu.execute.queues import COMPUTE
+from intarsia.emu.execute.compute import compute
 from intarsia.model.ops import OPERATORS
 from tests.emu.execute.bench import MACHINE
 from tests.emu.execute.forms import FORMS, MOVES, Form, possible
@@ -27,7 +27,7 @@ def test_the_instructions_compute_the_reference(name: str) -> None:
         form = Form(case, MACHINE)
         for instruction in form.instructions:
             check_instruction(instruction, MACHINE, 64)
-            COMPUTE[type(instruction)](form.memories, instruction)
+            compute(form.memories, instruction)
         np.testing.assert_array_equal(form.result(), wanted, err_msg=str(case))
         seen += 1
     assert seen >= COUNT // 4
