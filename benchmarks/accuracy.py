@@ -24,7 +24,7 @@ from intarsia.model.integer.graph import LABELS, MASKS, Graph, QuantizeOptions
 from intarsia.model.networks.segmenter import Segmenter
 from intarsia.model.networks.segmenter.checkpoint import load_checkpoint
 from intarsia.model.predict import DEFAULT_CHECKPOINT, FloatPredictor, IntegerPredictor, Predictor
-from intarsia.model.quantize.fake import FakeQuantSegmenter
+from intarsia.model.quantize.fake import FakeQuant
 from intarsia.model.quantize.ptq import calibrate
 
 CALIBRATION = (1, 100)
@@ -39,14 +39,14 @@ def miou(predictor: Predictor, scenes: Scenes) -> float:
 def forms(segmenter: Segmenter, scenes: Scenes) -> None:
     """Print mIoU per number of calibration images, GELU form and width of the probabilities."""
     print(f"FP32, bilinear upsampling: {miou(FloatPredictor(segmenter), scenes):.2%}")
-    nearest = Segmenter(segmenter.config.paper())
+    nearest = Segmenter(segmenter.config.integer())
     nearest.load_state_dict(segmenter.state_dict())
     print(f"FP32, nearest upsampling:  {miou(FloatPredictor(nearest), scenes):.2%}")
     for count in CALIBRATION:
         ranges = calibrate(segmenter, calibration_images(segmenter.config, None, count)).ranges
         for form in GELU_FORMS:
             for bits in (16, 8):
-                fake = FakeQuantSegmenter(segmenter, QuantizeOptions(gelu=form, softmax_bits=bits))
+                fake = FakeQuant(segmenter, QuantizeOptions(gelu=form, softmax_bits=bits))
                 fake.ranges = ranges
                 value = miou(IntegerPredictor(Executor(fake.graph())), scenes)
                 print(f"PTQ, {count:>3} images, {form:<17} softmax {bits:>2} bits: {value:.2%}")

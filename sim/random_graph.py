@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intarsia.model.integer.constants import GELU_FORMS, MAX_BIAS
-from intarsia.model.integer.graph import IMAGE, LABELS, Graph, Node, QuantizeOptions, Tensor
+from intarsia.model.integer.graph import IMAGE, LABELS, Graph, Node, Output, QuantizeOptions, Tensor
 from intarsia.model.networks.segmenter.config import SegmenterConfig
 from intarsia.model.ops.argmax import label_dtype
 
@@ -79,8 +79,8 @@ def reordered(graph: Graph, rng: np.random.Generator) -> Graph:
 
 
 def renamed(graph: Graph, rng: np.random.Generator) -> Graph:
-    """The same graph with other names, of nodes and of arrays; image and labels keep theirs."""
-    fixed = {IMAGE: IMAGE, LABELS: LABELS}
+    """The same graph with other names, of nodes and of arrays; image and outputs keep theirs."""
+    fixed = {name: name for name in (IMAGE, *(output.tensor for output in graph.outputs))}
     names = {node.name: f"{rng.choice(NAMES)}{i}" for i, node in enumerate(graph.nodes)} | fixed
     arrays = {name: f"{rng.choice(NAMES)}{i}" for i, name in enumerate(graph.constants)}
     nodes = tuple(
@@ -163,6 +163,7 @@ class _Builder:
         size = {"patch": patch, "height": height, "width": width}
         self.emit(LABELS, "nearest", [x], (height, width), dtype, {}, size)
         return Graph(
+            "segmenter",
             SegmenterConfig(
                 embed=embed,
                 heads=int(self.first("scores", "heads")),
@@ -183,6 +184,7 @@ class _Builder:
             self.tensors,
             tuple(self.nodes),
             self.constants,
+            (Output(LABELS, LABELS, "labels"),),
         )
 
     def first(self, op: str, attribute: str, side: str = "encoder") -> int | str:

@@ -14,7 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from intarsia.model.errors import InputError
 from intarsia.model.files import existing_file, replacing
-from intarsia.model.networks.segmenter.config import NORMALIZATIONS
+from intarsia.model.networks.config import NORMALIZATIONS
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM")
 """Raster formats only: some other decoders of Pillow start programs (EPS runs Ghostscript)."""

@@ -13,7 +13,8 @@ from onnx import ModelProto, ValueInfoProto, checker, helper
 from intarsia.model.errors import InputError
 from intarsia.model.export.writer import Writer
 from intarsia.model.files import replacing
-from intarsia.model.integer.graph import IMAGE, LABELS, Graph, Node, Tensor
+from intarsia.model.integer.graph import IMAGE, Graph, Node, Tensor
+from intarsia.model.networks import find
 from intarsia.model.ops import operator_of
 
 OPSET = 18
@@ -26,8 +27,8 @@ FORMAT_VERSION = 1
 _MAX_BYTES = 2**31 - 2**20  # protobuf's limit, with room for the nodes
 
 
-def export_onnx(graph: Graph, path: Path, outputs: Sequence[str] = (LABELS,)) -> None:
-    """Write `graph` as ONNX (opset 18): `image` uint8 [H, W, 3] to `labels` [H, W].
+def export_onnx(graph: Graph, path: Path, outputs: Sequence[str] | None = None) -> None:
+    """Write `graph` as ONNX (opset 18): `image` uint8 [H, W, 3] to the graph's outputs.
 
     Every tensor of the graph keeps its name and has, bit for bit, the values that
     `model.integer.executor.Executor` computes. All are integers, also those between (single bits
@@ -35,11 +36,12 @@ def export_onnx(graph: Graph, path: Path, outputs: Sequence[str] = (LABELS,)) ->
 
     Parameters
     ----------
-    outputs : tensors of the graph that become the model's outputs; what they do not depend on is
-        left out
+    outputs : tensors of the graph that become the model's outputs, default: those of the graph's own
+        outputs; what they do not depend on is left out
 
-    The metadata of the model: `intarsia.format` (FORMAT_VERSION), `intarsia.config` and
-    `intarsia.options` (JSON), `intarsia.scales` (JSON: what 1 stands for, per tensor).
+    The metadata of the model: `intarsia.format` (FORMAT_VERSION), `intarsia.network` (its name),
+    `intarsia.outputs`, `intarsia.config` and `intarsia.options` (JSON), `intarsia.scales` (JSON: what 1
+    stands for, per tensor).
 
     A name that no node of the graph makes, an unknown operator or weights beyond the 2 GB of one file
     are refused with InputError.
@@ -50,8 +52,10 @@ def export_onnx(graph: Graph, path: Path, outputs: Sequence[str] = (LABELS,)) ->
         temporary.write_bytes(model.SerializeToString(deterministic=True))
 
 
-def build(graph: Graph, outputs: Sequence[str] = (LABELS,)) -> ModelProto:
+def build(graph: Graph, outputs: Sequence[str] | None = None) -> ModelProto:
     """The model that `export_onnx` writes."""
+    if outputs is None:
+        outputs = [output.tensor for output in graph.outputs]
     nodes = _needed(graph, outputs)
     writer = Writer([IMAGE, *(node.name for node in graph.nodes)])
     for node in nodes:
@@ -65,11 +69,11 @@ def build(graph: Graph, outputs: Sequence[str] = (LABELS,)) -> ModelProto:
     made = [graph.output(node) for node in nodes]
     onnx_graph = helper.make_graph(
         writer.nodes,
-        "segmenter",
+        graph.network,
         [_value_info(graph.tensors[IMAGE])],
         [_value_info(graph.tensors[name]) for name in outputs],
         writer.initializers,
-        doc_string="Integer-only Segmenter: labels of an RGB picture.",
+        doc_string=f"Integer-only {find(graph.network).title}: an RGB picture to its outputs.",
         value_info=[_value_info(tensor) for tensor in made if tensor.name not in outputs],
     )
     model = helper.make_model(
@@ -83,6 +87,8 @@ def build(graph: Graph, outputs: Sequence[str] = (LABELS,)) -> ModelProto:
         model,
         {
             "intarsia.format": str(FORMAT_VERSION),
+            "intarsia.network": graph.network,
+            "intarsia.outputs": json.dumps([asdict(output) for output in graph.outputs]),
             "intarsia.config": json.dumps(graph.config.to_dict()),
             "intarsia.options": json.dumps(asdict(graph.options)),
             "intarsia.scales": json.dumps(scales),

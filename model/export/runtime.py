@@ -9,12 +9,16 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from intarsia.model.integer.graph import IMAGE, LABELS
+from intarsia.model.integer.graph import IMAGE
 
 
-def run_onnx(path: Path, image: NDArray[np.uint8]) -> NDArray[np.unsignedinteger[Any]]:
-    """Labels [H, W] of a picture uint8 [H, W, 3] by ONNX Runtime on the CPU."""
+def run_onnx(path: Path, image: NDArray[np.uint8]) -> NDArray[np.integer[Any]]:
+    """The first output of a picture uint8 [H, W, 3] by ONNX Runtime on the CPU, such as its labels."""
+    return next(iter(run_outputs(path, image).values()))
+
+
+def run_outputs(path: Path, image: NDArray[np.uint8]) -> dict[str, NDArray[np.integer[Any]]]:
+    """All outputs, by the names of their tensors."""
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    (labels,) = session.run([LABELS], {IMAGE: image})
-    found: NDArray[np.unsignedinteger[Any]] = labels
-    return found
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(names, {IMAGE: image}), strict=True))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from safetensors.numpy import save_file
 from intarsia.model.errors import InputError
 from intarsia.model.files import existing_file, refusing, replacing
 from intarsia.model.integer.check import check_graph, check_sizes, check_used
-from intarsia.model.integer.graph import Graph
+from intarsia.model.integer.graph import LABELS, Graph, Output
 from intarsia.model.integer.schema import check_header, read_json
 from intarsia.model.kinds import ARTIFACT
 from intarsia.model.messages import one_line
@@ -64,7 +65,7 @@ def load_artifact(path: Path) -> Graph:
                 f"it has been changed or damaged: its SHA-256 is {found[:16]}, "
                 f"its header says {wanted[:16]}"
             )
-        graph = Graph.from_dict(header["graph"], arrays)
+        graph = Graph.from_dict(_present(header)["graph"], arrays)
         _check(graph)
         return graph
     except InputError as error:
@@ -102,9 +103,17 @@ def _header(text: str | None) -> dict[str, Any]:
             f"it is an artifact of version {version}, this program reads version {VERSION}: "
             "quantize the checkpoint again"
         )
-    check_header(header)
+    check_header(_present(header))
     checked: dict[str, Any] = header
     return checked
+
+
+def _present(header: Any) -> Any:
+    """A header with `network` and `outputs`: where it has none it is a Segmenter's, whose labels leave."""
+    if not isinstance(header, dict) or not isinstance(header.get("graph"), dict):
+        return header
+    labels = asdict(Output(LABELS, LABELS, "labels"))
+    return {**header, "graph": {"network": "segmenter", "outputs": [labels], **header["graph"]}}
 
 
 def _check_arrays(graph: Mapping[str, Any], dtypes: Mapping[str, str]) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from intarsia.model.errors import InputError
 from intarsia.model.integer import bounds
 from intarsia.model.integer.agree import check_agreement
-from intarsia.model.integer.graph import IMAGE, LABELS, Graph, Node, Tensor
+from intarsia.model.integer.graph import IMAGE, KINDS, Graph, Node, Tensor
 from intarsia.model.integer.operators import Operator
 from intarsia.model.integer.rules import Constant, allows, in_words
 from intarsia.model.messages import shortened
@@ -41,8 +41,7 @@ def check_graph(graph: Graph) -> Graph:
         constants = {role: graph.constants[key] for role, key in node.constants.items()}
         bounds.check_accumulator(node.name, operator.reach(node, inputs, constants, makers))
     _check_tensors(graph, made)
-    if LABELS not in makers:
-        raise InputError(f"the graph must make the tensor {LABELS}")
+    _check_outputs(graph, makers)
     check_agreement(graph)
     return graph
 
@@ -133,3 +132,26 @@ def _check_tensors(graph: Graph, made: Mapping[str, Tensor]) -> None:
             raise InputError(f"the scale of {name} must be a positive number, not {tensor.scale!r}")
     if IMAGE not in graph.tensors:
         raise InputError(f"the graph does not list the tensor {IMAGE}")
+
+
+def _check_outputs(graph: Graph, makers: Mapping[str, Node]) -> None:
+    names = [output.name for output in graph.outputs]
+    if not names or len(set(names)) != len(names):
+        raise InputError(f"the graph must have outputs of different names, not {shortened(names)}")
+    for output in graph.outputs:
+        if output.tensor not in makers:
+            raise InputError(f"the graph must make the tensor {output.tensor}")
+        if output.kind not in KINDS:
+            raise InputError(
+                f"the kind of output {output.name} must be one of {', '.join(KINDS)}, "
+                f"not {shortened(output.kind)}"
+            )
+        rank, dtypes = KINDS[output.kind]
+        tensor = graph.tensors[output.tensor]
+        if len(tensor.shape) != rank or tensor.dtype not in dtypes:
+            raise InputError(
+                f"output {output.name} must be {' or '.join(dtypes)} of {rank} axes, "
+                f"not {tensor.dtype} {list(tensor.shape)}"
+            )
+        if output.kind == "classes" and tensor.shape[0] != 1:
+            raise InputError(f"output {output.name} must have one row, not {tensor.shape[0]}")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from intarsia.model.errors import InputError
 from intarsia.model.integer.fusion import Attention, attentions
-from intarsia.model.integer.graph import GRID, IMAGE, LABELS, MASKS, Graph, Node
+from intarsia.model.integer.graph import IMAGE, Graph, Node
 from intarsia.model.integer.operators import Array
 from intarsia.model.ops import operator_of
 
@@ -30,35 +30,54 @@ class Executor:
         self._engine = engine
         self._steps: dict[bool, list[Step]] = {}
 
+    def outputs(self, image: NDArray[np.uint8]) -> dict[str, Array]:
+        """All outputs of the graph by their names."""
+        found = self._some(image, {output.tensor for output in self.graph.outputs})
+        return {output.name: found[output.tensor] for output in self.graph.outputs}
+
     def run(self, image: NDArray[np.uint8]) -> NDArray[np.unsignedinteger]:
-        """Labels [H, W] of the picture."""
-        return self._last(image, LABELS)
+        """Labels [H, W] of the picture; a network of another task is refused."""
+        name = self._labels()
+        return self._some(image, {name})[name]
 
     def scores(self, image: NDArray[np.uint8]) -> NDArray[np.int16]:
         """Class scores int16 [K, H, W]: every pixel has those of its patch.
 
         They are what the labels are the argmax of; a graph that makes its labels otherwise has none.
         """
-        labels = self.graph.node(LABELS)
+        labels = self.graph.node(self._labels())
         grid = next((node for node in self.graph.nodes if node.name == labels.inputs[0]), None)
         if labels.op != "nearest" or grid is None or grid.op != "argmax":
-            raise InputError(f"{LABELS}: must be the nearest of an argmax to have scores")
+            raise InputError(f"{labels.name}: must be the nearest of an argmax to have scores")
         rows, columns = grid.integer("height"), grid.integer("width")
         patch, height, width = (labels.integer(key) for key in ("patch", "height", "width"))
-        masks = self._last(image, grid.inputs[0]).T.reshape(-1, rows, columns)
+        name = grid.inputs[0]
+        masks = self._some(image, {name})[name].T.reshape(-1, rows, columns)
         return masks.repeat(patch, axis=1).repeat(patch, axis=2)[:, :height, :width]
 
     def tensors(self, image: NDArray[np.uint8]) -> Iterator[tuple[str, Array]]:
         """Every tensor of the graph with its name, in execution order; the image is the first."""
-        yield from self._walk(image, every=True, until=LABELS)
+        yield from self._walk(image, every=True)
 
-    def _last(self, image: NDArray[np.uint8], name: str) -> Array:
-        for made, array in self._walk(image, every=False, until=name):
-            if made == name:
-                return array
-        raise InputError(f"the graph has no tensor {name}")
+    def _labels(self) -> str:
+        """The tensor of the labels."""
+        labels = self.graph.of_kind("labels")
+        if not labels:
+            kinds = ", ".join(output.kind for output in self.graph.outputs)
+            raise InputError(f"the outputs of {self.graph.network} must be labels, not {kinds}")
+        return labels[0].tensor
 
-    def _walk(self, image: NDArray[np.uint8], *, every: bool, until: str) -> Iterator[tuple[str, Array]]:
+    def _some(self, image: NDArray[np.uint8], names: set[str]) -> dict[str, Array]:
+        """Tensors of these names; what follows the last of them is not computed."""
+        found: dict[str, Array] = {}
+        for made, array in self._walk(image, every=False):
+            if made in names:
+                found[made] = array
+                if len(found) == len(names):
+                    break
+        return found
+
+    def _walk(self, image: NDArray[np.uint8], *, every: bool) -> Iterator[tuple[str, Array]]:
         wanted = self.graph.tensors[IMAGE].shape
         if not isinstance(image, np.ndarray):
             raise InputError(f"the image must be uint8 {list(wanted)}, not a {type(image).__name__}")
@@ -76,8 +95,6 @@ class Executor:
             for name, array in zip(outputs, function([values[n] for n in inputs]), strict=True):
                 values[name] = array
                 yield name, array
-                if name == until:
-                    return
             for name in inputs:
                 if last_use[name] == i:
                     values.pop(name, None)
@@ -111,6 +128,3 @@ def _attention(attention: Attention, every: bool) -> Step:
         return qkv, lambda inputs: attention_steps(inputs[0], attention), names
     fused = prepare_attention(attention)
     return qkv, lambda inputs: (fused(inputs),), (mixed,)
-
-
-__all__ = ["GRID", "IMAGE", "LABELS", "MASKS", "Executor"]

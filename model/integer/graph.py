@@ -15,10 +15,22 @@ from numpy.typing import NDArray
 
 from intarsia.model.errors import InputError
 from intarsia.model.integer.constants import GELU_FORMS
-from intarsia.model.networks.segmenter.config import SegmenterConfig
+from intarsia.model.networks import find
+from intarsia.model.networks.config import EncoderConfig
 
-IMAGE, MASKS, GRID, LABELS = "image", "decoder.mask_norm", "grid", "labels"
-"""Names of the tensors that every graph has: picture, class scores [N, K], their argmax, output."""
+IMAGE = "image"
+"""Name of the tensor that every graph has: the picture."""
+
+MASKS, GRID, LABELS = "decoder.mask_norm", "grid", "labels"
+"""Names in a Segmenter's graph: class scores [N, K], their argmax, labels."""
+
+KINDS: dict[str, tuple[int, tuple[str, ...]]] = {
+    "labels": (2, ("uint8", "uint16")),
+    "classes": (2, ("int16",)),
+    "features": (2, ("int8", "int16")),
+}
+"""Kinds of outputs with the axes and types of their tensors: a class per pixel [H, W], class scores of the
+picture [1, K], feature vectors [T, D]."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +72,15 @@ class Node:
 
 
 @dataclass(frozen=True)
+class Output:
+    """What leaves the network: a name, the tensor that it is, and its kind, one of KINDS."""
+
+    name: str
+    tensor: str
+    kind: str
+
+
+@dataclass(frozen=True)
 class QuantizeOptions:
     """What the quantizer was asked for, recorded in the artifact (numerics sections 2, 6, 7).
 
@@ -86,13 +107,18 @@ class QuantizeOptions:
 
 @dataclass(frozen=True)
 class Graph:
-    """A whole network from `image` (uint8 [H, W, 3]) to `labels` (uint8 or uint16 [H, W])."""
+    """A whole network from `image` (uint8 [H, W, 3]) to its outputs.
 
-    config: SegmenterConfig
+    network: its name in the registry `intarsia.model.networks`, which knows the type of `config`.
+    """
+
+    network: str
+    config: EncoderConfig
     options: QuantizeOptions
     tensors: Mapping[str, Tensor]
     nodes: tuple[Node, ...]
     constants: Mapping[str, NDArray[Any]]
+    outputs: tuple[Output, ...]
 
     def node(self, name: str) -> Node:
         """The node that makes tensor `name`."""
@@ -102,9 +128,14 @@ class Graph:
         """The tensor that `node` makes."""
         return self.tensors[node.name]
 
+    def of_kind(self, kind: str) -> tuple[Output, ...]:
+        """The outputs of a kind."""
+        return tuple(output for output in self.outputs if output.kind == kind)
+
     def to_dict(self) -> dict[str, Any]:
         """Everything but the arrays, as plain JSON values."""
         return {
+            "network": self.network,
             "config": self.config.to_dict(),
             "options": asdict(self.options),
             "tensors": [{**asdict(t), "shape": list(t.shape)} for t in self.tensors.values()],
@@ -118,6 +149,7 @@ class Graph:
                 }
                 for node in self.nodes
             ],
+            "outputs": [asdict(output) for output in self.outputs],
         }
 
     @classmethod
@@ -132,5 +164,7 @@ class Graph:
             Node(n["name"], n["op"], tuple(n["inputs"]), n["constants"], n["attributes"])
             for n in values["nodes"]
         )
-        config = SegmenterConfig.from_dict(values["config"])
-        return cls(config, QuantizeOptions(**values["options"]), by_name, nodes, constants)
+        config = find(values["network"]).config.from_dict(values["config"])
+        options = QuantizeOptions(**values["options"])
+        outputs = tuple(Output(**output) for output in values["outputs"])
+        return cls(values["network"], config, options, by_name, nodes, constants, outputs)

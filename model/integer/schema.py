@@ -20,6 +20,8 @@ import msgspec
 from intarsia.model.errors import InputError
 from intarsia.model.integer.graph import Graph
 from intarsia.model.messages import one_line, shortened
+from intarsia.model.networks import NAMES, find
+from intarsia.model.networks.config import EncoderConfig
 
 MAX_DEPTH = 16
 """Lists and objects inside each other; a header needs 6."""
@@ -73,9 +75,16 @@ def read_json(text: str) -> Any:
 
 
 def check_header(value: object) -> None:
-    """Refuse a header that is not `version`, `sha256` and a `graph` of the fields and types of `Graph`."""
+    """Refuse a header that is not `version`, `sha256` and a `graph` of the fields and types of `Graph`.
+
+    The graph's `config` has those of its network's configuration.
+    """
+    graph = value.get("graph") if isinstance(value, dict) else None
+    network = graph.get("network") if isinstance(graph, dict) else None
     try:
-        msgspec.convert(value, _header())
+        # Where there is no name, or what is none, that is refused below, whatever the configuration.
+        config = find(network if isinstance(network, str) else NAMES[0]).config
+        msgspec.convert(value, _header(config))
     except msgspec.ValidationError as error:
         raise InputError(_sentence(str(error), value)) from None
 
@@ -133,14 +142,17 @@ def _wrong(value: Any) -> str:
 
 
 @cache
-def _header() -> type[msgspec.Struct]:
-    parts = [("version", int), ("sha256", str), ("graph", _record(Graph))]
+def _header(config: type[EncoderConfig]) -> type[msgspec.Struct]:
+    parts = [("version", int), ("sha256", str), ("graph", _record(Graph, config=config))]
     return msgspec.defstruct("Header", parts, forbid_unknown_fields=True, kw_only=True)
 
 
-def _record(kind: type) -> type[msgspec.Struct]:
-    """What JSON holds of a dataclass. Arrays are not JSON, and records by name are a list of records."""
-    hints = get_type_hints(kind)
+def _record(kind: type, **narrower: type) -> type[msgspec.Struct]:
+    """What JSON holds of a dataclass. Arrays are not JSON, and records by name are a list of records.
+
+    narrower: types of fields that are known better than the class says.
+    """
+    hints = get_type_hints(kind) | narrower
     parts: list[Any] = []
     for field in fields(kind):
         if kind is Graph and field.name == "constants":

@@ -74,10 +74,8 @@ class Layernorm(Operator):
     def real(self, parameters: Parameters, x: torch.Tensor, key: str, *, bits: int) -> torch.Tensor:
         import torch.nn.functional as F
 
-        from intarsia.model.networks.segmenter.blocks import LAYER_NORM_EPS
-
         gamma, beta = parameters.norm(key)
-        return F.layer_norm(x, gamma.shape, gamma, beta, LAYER_NORM_EPS)
+        return F.layer_norm(x, gamma.shape, gamma, beta, parameters.eps(key))
 
     def lower(self, build: Builder, name: str, x: Tensor, key: str, *, bits: int) -> Lowered:
         gamma, beta = build.parameters.norm(key)

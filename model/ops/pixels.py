@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from intarsia.model.integer.graph import Node, Tensor
 from intarsia.model.integer.operators import Array, Operator, Prepared
 from intarsia.model.integer.rules import PATCH, Constant, Input, Shape, Sizes
-from intarsia.model.networks.segmenter.config import NORMALIZATIONS
+from intarsia.model.networks.config import NORMALIZATIONS
 from intarsia.model.quantize.lower import Lowered, quantize, scale_of
 
 if TYPE_CHECKING:

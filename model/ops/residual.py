@@ -74,21 +74,36 @@ class Residual(Operator):
         identity: torch.Tensor | None = None,
         *,
         key: str = "",
+        beside: str | None = None,
+        share: float = 1.0,
     ) -> torch.Tensor:
-        return x + (parameters.rows(key) if identity is None else identity)
+        return share * (x + (parameters.rows(key) if identity is None else identity))
 
     def lower(
-        self, build: Builder, name: str, x: Tensor, identity: Tensor | None = None, *, key: str = ""
+        self,
+        build: Builder,
+        name: str,
+        x: Tensor,
+        identity: Tensor | None = None,
+        *,
+        key: str = "",
+        beside: str | None = None,
+        share: float = 1.0,
     ) -> Lowered:
-        """key: constant rows of the same shape, which stand instead of a second tensor."""
-        s_out, constants = build.ranges.scale(name, 16), {}
+        """key: constant rows of the same shape, which stand instead of a second tensor.
+
+        beside: constant rows that must fit into the scale of the output, too.
+        share: what the sum is multiplied by; 0.5 for a mean.
+        """
+        at_least = magnitude(build.parameters.rows(beside)) if beside else 0.0
+        s_out, constants = build.ranges.scale(name, 16, at_least), {}
         if identity is None:
             rows = build.parameters.rows(key)
             s_identity = scale_of(magnitude(rows), 16)
             constants["identity"] = quantize(rows, s_identity, 16)
         else:
             s_identity = scale_in(identity)
-        first = scalar(name, scale_in(x) / s_out, build.options)
-        second = scalar(name, s_identity / s_out, build.options)
+        first = scalar(name, share * scale_in(x) / s_out, build.options)
+        second = scalar(name, share * s_identity / s_out, build.options)
         attributes = {"b1": first["b"], "c1": first["c"], "b2": second["b"], "c2": second["c"]}
         return Lowered(constants, attributes, s_out)

@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from intarsia.model.integer import bounds
-from intarsia.model.integer.graph import GRID, IMAGE, LABELS, Graph, Node, QuantizeOptions, Tensor
+from intarsia.model.integer.graph import IMAGE, Graph, Node, Output, QuantizeOptions, Tensor
 from intarsia.model.integer.operators import Array, Operator
-from intarsia.model.networks.segmenter.config import SegmenterConfig
+from intarsia.model.networks import find
+from intarsia.model.networks.config import EncoderConfig
 from intarsia.model.quantize.lower import Lowered
-from intarsia.model.quantize.network import segment
 from intarsia.model.quantize.walk import Walk
 
 
@@ -47,7 +47,7 @@ class Builder(Walk[str]):
         self,
         parameters: Arrays,
         ranges: Scales,
-        config: SegmenterConfig,
+        config: EncoderConfig,
         options: QuantizeOptions,
     ) -> None:
         self.parameters, self.ranges = parameters, ranges
@@ -56,13 +56,12 @@ class Builder(Walk[str]):
         self.nodes: dict[str, Node] = {}
         self.constants: dict[str, Array] = {}
 
-    def build(self) -> Graph:
-        masks = segment(self, self.config)
-        rows, columns = self.config.grid
-        height, width = self.config.image
-        grid = self.argmax(GRID, masks, height=rows, width=columns)
-        self.nearest(LABELS, grid, patch=self.config.patch, height=height, width=width)
-        return Graph(self.config, self.options, self.tensors, tuple(self.nodes.values()), self.constants)
+    def build(self, network: str) -> Graph:
+        """The graph of the network of this name."""
+        leaves = find(network).walk(self, self.config)
+        outputs = tuple(Output(leaf.name, leaf.value, leaf.kind) for leaf in leaves)
+        nodes = tuple(self.nodes.values())
+        return Graph(network, self.config, self.options, self.tensors, nodes, self.constants, outputs)
 
     def apply(
         self,

@@ -8,21 +8,21 @@ import torch
 from numpy.typing import NDArray
 
 from intarsia.model.integer.graph import Graph, QuantizeOptions
-from intarsia.model.networks.segmenter.config import SegmenterConfig
+from intarsia.model.networks.config import EncoderConfig
 from intarsia.model.quantize.build import Builder
 from intarsia.model.quantize.observer import Ranges
 from intarsia.model.quantize.parameters import Parameters
 
 
 def convert(
-    parameters: Parameters, ranges: Ranges, config: SegmenterConfig, options: QuantizeOptions
+    parameters: Parameters, ranges: Ranges, config: EncoderConfig, options: QuantizeOptions
 ) -> Graph:
     """The integer graph of `parameters` with the scales of `ranges`.
 
     Accumulators that could overflow and ratios that no dyadic number expresses are refused with
     InputError, by tensor name.
     """
-    return Builder(_Arrays(parameters), ranges, config, options).build()
+    return Builder(_Arrays(parameters), ranges, config, options).build(config.network)
 
 
 class _Arrays:

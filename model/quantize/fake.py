@@ -1,4 +1,4 @@
-"""The fake-quantized Segmenter: FP32 arithmetic whose values can be forced onto the integers.
+"""A fake-quantized network: FP32 arithmetic whose values can be forced onto the integers.
 
 The same module calibrates (real values, ranges observed), simulates the integer graph (every
 tensor holds the integers of the executor) and, because the rounding passes gradients straight
@@ -18,9 +18,10 @@ from torch import Tensor, nn
 
 from intarsia.model.integer.graph import IMAGE, Graph, QuantizeOptions
 from intarsia.model.integer.operators import Operator
-from intarsia.model.networks.segmenter import Segmenter
+from intarsia.model.networks import find
+from intarsia.model.networks.modules import Model, folded
+from intarsia.model.networks.walk import Leaf
 from intarsia.model.quantize.convert import convert
-from intarsia.model.quantize.network import segment
 from intarsia.model.quantize.observer import Ranges
 from intarsia.model.quantize.parameters import Parameters
 from intarsia.model.quantize.walk import Walk
@@ -35,34 +36,43 @@ class Value:
     integers: Tensor | None = None
 
 
-class FakeQuantSegmenter(nn.Module):
-    """A Segmenter without L2 normalization and with nearest upsampling, and its ranges."""
+class FakeQuant(nn.Module):
+    """A network as integers run it (`config.integer()`), and its ranges.
 
-    def __init__(self, segmenter: Segmenter, options: QuantizeOptions | None = None) -> None:
+    model: a FP32 network of the registry, with its configuration as `config`. LayerScale is folded into a
+    copy. What is returned of labels are the class scores [batch, N, K] that they are chosen by, of other
+    outputs their real values [batch, T, D], by the names of the outputs.
+    """
+
+    def __init__(self, model: Model, options: QuantizeOptions | None = None) -> None:
         super().__init__()
-        self.segmenter = segmenter
-        self.config = segmenter.config.paper()
+        self.model = folded(model)
+        self.config = self.model.config.integer()
         self.options = options or QuantizeOptions()
         self.ranges = Ranges()
 
-    def observe(self, images: NDArray[np.uint8], momentum: float) -> Tensor:
-        """Real-valued masks [batch, N, K] of uint8 [batch, H, W, 3]; takes in all ranges."""
-        return segment(_Walk(self, images, momentum=momentum), self.config).real
+    def observe(self, images: NDArray[np.uint8], momentum: float) -> dict[str, Tensor]:
+        """Real outputs of uint8 [batch, H, W, 3]; takes in all ranges."""
+        return self._outputs(_Walk(self, images, momentum=momentum))
 
-    def forward(self, images: NDArray[np.uint8]) -> Tensor:
-        """Masks [batch, N, K] with every tensor rounded to the integers of the graph."""
-        return segment(_Walk(self, images, graph=self.graph()), self.config).real
+    def forward(self, images: NDArray[np.uint8]) -> dict[str, Tensor]:
+        """Outputs with every tensor rounded to the integers of the graph."""
+        return self._outputs(_Walk(self, images, graph=self.graph()))
 
     @torch.no_grad()
     def integers(self, images: NDArray[np.uint8]) -> dict[str, Tensor]:
-        """Every tensor from `pixels` to the masks as integers in float64, by name."""
+        """Every tensor that a node of the graph makes as integers in float64, by name."""
         walk = _Walk(self, images, graph=self.graph())
-        segment(walk, self.config)
+        self._outputs(walk)
         return walk.made
 
     def graph(self) -> Graph:
         """The integer graph for the present parameters and ranges."""
-        return convert(Parameters(self.segmenter), self.ranges, self.config, self.options)
+        return convert(Parameters(self.model), self.ranges, self.config, self.options)
+
+    def _outputs(self, walk: _Walk) -> dict[str, Tensor]:
+        leaves: tuple[Leaf[Value], ...] = find(self.config.network).walk(walk, self.config)
+        return {leaf.name: (leaf.value if leaf.scores is None else leaf.scores).real for leaf in leaves}
 
 
 class _Walk(Walk[Value]):
@@ -73,17 +83,17 @@ class _Walk(Walk[Value]):
 
     def __init__(
         self,
-        owner: FakeQuantSegmenter,
+        owner: FakeQuant,
         images: NDArray[np.uint8],
         *,
         momentum: float | None = None,
         graph: Graph | None = None,
     ) -> None:
         self.owner, self.momentum = owner, momentum
-        device = owner.segmenter.encoder.pos_embed.device
+        device = next(owner.model.parameters()).device
         pixels = torch.tensor(np.ascontiguousarray(images), device=device)
         self.image = Value(IMAGE, pixels, pixels)
-        self.parameters = Parameters(owner.segmenter)
+        self.parameters = Parameters(owner.model)
         self.graph = graph
         self.nodes = {node.name: node for node in graph.nodes} if graph else {}
         self.made: dict[str, Tensor] = {}
@@ -103,8 +113,8 @@ class _Walk(Walk[Value]):
             integers = operator.simulate(node, [i for i in inputs if i is not None], constants)
             self.made[name] = integers
             scale = self.graph.tensors[name].scale
-            assert scale is not None, f"{name} has no scale"
-            exact = (integers * scale).to(real.dtype)
+            # Labels are not rounded numbers: they have no scale and stand for themselves.
+            exact = (integers if scale is None else integers * scale).to(real.dtype)
         # Straight through: the value is the integers', the gradient that of the real operator.
         return Value(name, real + (exact - real).detach(), integers)
 

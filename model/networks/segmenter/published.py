@@ -23,7 +23,8 @@ from torch import Tensor
 from intarsia.model.errors import InputError
 from intarsia.model.files import existing_file, refusing
 from intarsia.model.messages import printable, shortened
-from intarsia.model.networks.segmenter.config import PATCHES, SegmenterConfig
+from intarsia.model.networks.config import MAX_PATCH
+from intarsia.model.networks.segmenter.config import SegmenterConfig
 
 HEAD_DIM = 64
 """Channels of a published decoder's attention heads: it ignores `n_heads`, the encoder's number."""
@@ -149,9 +150,9 @@ def vit_patch(tensors: Mapping[str, object], source: Path) -> int:
     if not isinstance(kernel, Tensor) or kernel.ndim != 4:
         raise InputError(f"{source}: patch_embed.proj.weight must be a tensor [embed, 3, patch, patch]")
     height, width = kernel.shape[2:]
-    if height != width or height not in PATCHES:
+    if height != width or not 1 <= height <= MAX_PATCH:
         raise InputError(
-            f"{source}: patches must be square with a side of {PATCHES}, not {height} x {width}"
+            f"{source}: patches must be square with a side in 1..{MAX_PATCH}, not {height} x {width}"
         )
     return int(height)
 

@@ -40,7 +40,7 @@ def small(classes=10, embed=64, options=None):
     torch.manual_seed(11)
     config = SegmenterConfig(
         embed=embed, heads=2, layers=2, image=(60, 80), classes=classes, patch=8
-    ).paper()
+    ).integer()
     image = generate(3, config.image).image
     return quantize(Segmenter(config), [image], options), image
 
@@ -130,7 +130,7 @@ def test_onnx_itself_computes_the_same(case):
 
 
 def test_the_papers_smallest_network_in_its_own_size(infer, tmp_path):
-    config = SegmenterConfig.named("tiny").paper()
+    config = SegmenterConfig.named("tiny").integer()
     torch.manual_seed(12)
     image = generate(4, config.image).image
     graph = quantize(Segmenter(config), [image])
@@ -215,13 +215,7 @@ def test_refusals_name_the_cause_and_write_nothing(case, tmp_path, monkeypatch):
     with pytest.raises(InputError, match="^the graph has no node that makes tensor nothing$"):
         export_onnx(graph, path, ["labels", "nothing"])
     foreign = Node("labels", "dream", ("grid",), {}, {})
-    changed = type(graph)(
-        graph.config,
-        graph.options,
-        graph.tensors,
-        (*graph.nodes[:-1], foreign),
-        graph.constants,
-    )
+    changed = replace(graph, nodes=(*graph.nodes[:-1], foreign))
     with pytest.raises(InputError, match="^labels: operator 'dream' is unknown; known: append, "):
         export_onnx(changed, path)
     monkeypatch.setattr(network, "_MAX_BYTES", 1000)

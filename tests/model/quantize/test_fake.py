@@ -8,8 +8,8 @@ import torch
 
 from intarsia.model.data.images import normalize
 from intarsia.model.integer.executor import Executor
-from intarsia.model.integer.graph import IMAGE, QuantizeOptions
-from intarsia.model.quantize.fake import FakeQuantSegmenter
+from intarsia.model.integer.graph import IMAGE, LABELS, QuantizeOptions
+from intarsia.model.quantize.fake import FakeQuant
 from intarsia.model.quantize.ptq import calibrate
 from tests.conftest import random_segmenter
 
@@ -22,9 +22,9 @@ OPTIONS = [
 
 
 def test_observing_computes_what_the_fp32_model_does(segmenter, picture):
-    fake = FakeQuantSegmenter(segmenter)
+    fake = FakeQuant(segmenter)
     with torch.no_grad():
-        seen = fake.observe(picture[None], 0.05)
+        seen = fake.observe(picture[None], 0.05)[LABELS]
         wanted = segmenter.masks(normalize(picture[None], segmenter.config.normalization))
     torch.testing.assert_close(seen, wanted, atol=1e-4, rtol=1e-4)
 
@@ -46,17 +46,17 @@ def test_the_quantized_masks_are_close_to_the_real_ones(segmenter, picture):
     fake = calibrate(segmenter, [picture])
     with torch.no_grad():
         exact = segmenter.masks(normalize(picture[None], segmenter.config.normalization))
-        rounded = fake(picture[None])
+        rounded = fake(picture[None])[LABELS]
     assert float(torch.corrcoef(torch.stack([exact.flatten(), rounded.flatten()]))[0, 1]) > 0.95
 
 
 def test_gradients_pass_straight_through(picture):
     fake = calibrate(random_segmenter(3), [picture])
-    fake(picture[None]).square().sum().backward()
-    for key, parameter in fake.segmenter.named_parameters():
+    fake(picture[None])[LABELS].square().sum().backward()
+    for key, parameter in fake.model.named_parameters():
         assert parameter.grad is not None, key
         assert torch.isfinite(parameter.grad).all(), key
-    weight = fake.segmenter.encoder.blocks[0].attn.qkv.weight
+    weight = fake.model.encoder.blocks[0].attn.qkv.weight
     assert weight.grad.abs().max() > 0
 
 

@@ -171,7 +171,7 @@ def test_integers_are_refused(saved, model, dtype):
     ("description", "message"),
     [
         ({**CONFIG.to_dict(), "depth": 3}, "unknown keys in the model description: depth"),
-        ({**CONFIG.to_dict(), "patch": 7}, "patch must be one of (8, 16, 32), not 7"),
+        ({**CONFIG.to_dict(), "patch": 0}, "patch must be an integer in 1..1024, not 0"),
         ({**CONFIG.to_dict(), "image": 5}, "incomplete model description: 'int' object is not iterable"),
         ({}, "incomplete model description: 'image'"),
     ],

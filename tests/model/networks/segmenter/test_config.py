@@ -32,7 +32,7 @@ def test_named_takes_ade20k_and_changes():
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_description_goes_through_json(size, dataset):
-    config = SegmenterConfig.named(size, dataset).paper()
+    config = SegmenterConfig.named(size, dataset).integer()
     assert SegmenterConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
 
 
@@ -48,7 +48,7 @@ def test_grid_counts_padded_patches(image, patch, grid):
 
 def test_paper_drops_two_steps_and_nothing_else():
     config = SegmenterConfig(**SMALL)
-    paper = config.paper()
+    paper = config.integer()
     assert (paper.l2norm, paper.upsampling) == (False, "nearest")
     changed = {k for k, v in paper.to_dict().items() if config.to_dict()[k] != v}
     assert changed == {"l2norm", "upsampling"}
@@ -63,7 +63,7 @@ def test_paper_drops_two_steps_and_nothing_else():
         ({"heads": 3}, "embed must be a multiple of heads (3), not 64"),
         ({"decoder_heads": 3}, "embed must be a multiple of decoder_heads (3), not 64"),
         ({"decoder_heads": 0}, "decoder_heads must be a positive integer, not 0"),
-        ({"patch": 14}, "patch must be one of (8, 16, 32), not 14"),
+        ({"patch": 1025}, "patch must be an integer in 1..1024, not 1025"),
         (
             {"image": (32,)},
             "image must be two positive integers (height, width), not (32,)",

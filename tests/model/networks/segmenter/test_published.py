@@ -214,8 +214,8 @@ def test_published_goes_through_our_file(tmp_path):
             "net_kwargs describes no Segmenter: embed must be a multiple of decoder_heads (3), not 200",
         ),
         (
-            {"patch_size": 14},
-            "net_kwargs describes no Segmenter: patch must be one of (8, 16, 32), not 14",
+            {"patch_size": 0},
+            "net_kwargs describes no Segmenter: patch must be an integer in 1..1024, not 0",
         ),
         (
             {"image_size": 512},

@@ -121,8 +121,8 @@ def test_vits_that_are_refused(tmp_path, change, message):
 @pytest.mark.parametrize(
     ("kernel", "message"),
     [
-        (torch.ones(192, 3, 14, 14), "patches must be square with a side of (8, 16, 32), not 14 x 14"),
-        (torch.ones(192, 3, 8, 16), "patches must be square with a side of (8, 16, 32), not 8 x 16"),
+        (torch.ones(1, 3, 1025, 1025), "patches must be square with a side in 1..1024, not 1025 x 1025"),
+        (torch.ones(192, 3, 8, 16), "patches must be square with a side in 1..1024, not 8 x 16"),
         (torch.ones(192, 768), "patch_embed.proj.weight must be a tensor [embed, 3, patch, patch]"),
     ],
 )
