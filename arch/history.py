@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from intarsia.arch.access import Access, space_bytes
 from intarsia.arch.isa import Space
-from intarsia.arch.program import Program
+from intarsia.arch.program import OUTPUT_KINDS, Program
 
 GRANULE = 16
 """Bytes whose times are kept together; whether they were ever written is known of each."""
-SPILLED = ("activations", "labels")
+SPILLED = ("activations", *OUTPUT_KINDS)
 """Kinds of DRAM regions that the program itself writes; all others hold something from the start."""
 
 

@@ -24,8 +24,11 @@ from intarsia.model.files import existing_file, replacing
 
 MAGIC = b"INTARPRG"
 VERSION = 1
-REGION_KINDS = ("image", "weights", "constants", "activations", "labels")
+OUTPUT_KINDS = ("labels", "classes", "features")
+"""Kinds of regions that the program leaves its results in."""
+REGION_KINDS = ("image", "weights", "constants", "activations", *OUTPUT_KINDS)
 LABEL_DTYPES = ("uint8", "uint16")
+OUTPUT_DTYPES = ("int8", "uint8", "int16", "uint16")
 PROBE_DTYPES = ("int8", "uint8", "int16", "uint16", "int32")
 
 _PREFIX = struct.Struct("<8sIIQ")
@@ -96,7 +99,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class Region:
-    """A part of DRAM; kind: image, weights, constants, activations or labels."""
+    """A part of DRAM; kind: one of REGION_KINDS."""
 
     name: str
     address: int
@@ -105,18 +108,38 @@ class Region:
 
 
 @dataclass(frozen=True)
+class Output:
+    """A region that holds a result, by its name, and the type of its elements."""
+
+    region: str
+    dtype: str
+
+
+@dataclass(frozen=True)
 class Program:
-    """What a machine runs for one image; labels are of type `label_dtype`, uint8 or uint16."""
+    """What a machine runs for one image.
+
+    label_dtype: type of the labels, uint8 or uint16; empty: there are none.  outputs: the regions of other
+    results.
+    """
 
     machine: Machine
     segments: tuple[Segment, ...]
     regions: tuple[Region, ...]
     dram_bytes: int
     label_dtype: str
+    outputs: tuple[Output, ...] = ()
+
+    def output_dtype(self, region: Region) -> str:
+        """Type of the elements of a region of one of OUTPUT_KINDS."""
+        return next(
+            (output.dtype for output in self.outputs if output.region == region.name), self.label_dtype
+        )
 
     def check(self) -> None:
-        """Raises InputError where parts contradict each other: queues, labels, probes, regions."""
-        _member("label_dtype", self.label_dtype, LABEL_DTYPES)
+        """Raises InputError where parts contradict each other: queues, labels, probes, regions, outputs."""
+        _member("label_dtype", self.label_dtype, (*LABEL_DTYPES, "") if self.outputs else LABEL_DTYPES)
+        self._check_outputs()
         if not 0 <= self.dram_bytes <= 2**32:
             raise InputError(f"dram_bytes must be in 0..{2**32}, not {self.dram_bytes}")
         for region in self.regions:
@@ -127,6 +150,20 @@ class Program:
         for segment in self.segments:
             _check_segment(segment)
             check_base(segment, self.machine)
+
+    def _check_outputs(self) -> None:
+        known = {region.name for region in self.regions if region.kind in OUTPUT_KINDS}
+        for output in self.outputs:
+            _member(f"dtype of output {output.region}", output.dtype, OUTPUT_DTYPES)
+            if output.region not in known:
+                raise InputError(
+                    f"output {output.region} must be a region of {', '.join(OUTPUT_KINDS)}, not missing"
+                )
+        if self.label_dtype:
+            return
+        listed = {output.region for output in self.outputs}
+        if unlisted := sorted(known - listed):
+            raise InputError(f"the dtype of region {unlisted[0]} must be listed in outputs, not missing")
 
     def save(self, path: str | Path) -> None:
         """Writes one file; an instruction without encoding or a place not writable raises InputError."""
@@ -242,6 +279,7 @@ def _header(program: Program) -> dict[str, Any]:
         "machine": program.machine.document(),
         "dram_bytes": program.dram_bytes,
         "label_dtype": program.label_dtype,
+        **({"outputs": [astuple(output) for output in program.outputs]} if program.outputs else {}),
         "regions": [astuple(region) for region in program.regions],
         "names": list(names),
         "segments": segments,
@@ -265,6 +303,7 @@ def _program(header: Any, code: bytes) -> Program:
         tuple(_record(Region, values) for values in _list("regions", _get(header, "regions"))),
         _integer("dram_bytes", _get(header, "dram_bytes")),
         _text("label_dtype", _get(header, "label_dtype")),
+        tuple(_record(Output, values) for values in _list("outputs", header.get("outputs", []))),
     )
 
 

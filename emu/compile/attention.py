@@ -8,6 +8,7 @@ another way.
 from __future__ import annotations
 
 from intarsia.emu.compile.streamed import Streamed
+from intarsia.emu.compile.view import View
 
 
 class Attention(Streamed):
@@ -49,25 +50,25 @@ class Attention(Streamed):
             [c.arena.allocate(f"{name}{i}", size, apart="v") for i in range(2)]
             for name, size in sizes.items()
         )
-        previous: tuple[int, int, int, int] | None = None
+        previous: tuple[int, int, View, int] | None = None
         turn = 0
         for head, first, start, rows in c.some(self._queries(heads)):
             if first:
                 self._next_head(head, previous)
                 previous = None
-            q = self.qkv[0] + start * self.pitch
-            self._scores(head, start, rows, q, k, self.score_buffers[turn], 0, tokens)
-            self._shiftmax(head, start, rows, self.score_buffers[turn], self.weight_buffers[turn])
+            q, k = (self.parted(address, tokens) for address in self.qkv[:2])
+            self._scores(head, start, q[start : start + rows], k, self.score_buffers[turn], 0)
+            p = self._shiftmax(head, start, rows, self.score_buffers[turn], self.weight_buffers[turn])
             if previous:
                 self._mix(*previous)
-            previous = head, start, rows, turn
+            previous = head, start, p, turn
             turn ^= 1
         assert previous is not None
         self._mix(*previous)
         for name in ("q", "k", "v", "scores0", "scores1", "probabilities0", "probabilities1"):
             c.arena.free(name)
 
-    def _next_head(self, head: int, previous: tuple[int, int, int, int] | None) -> None:
+    def _next_head(self, head: int, previous: tuple[int, int, View, int] | None) -> None:
         """q, k and v of a head and, before v is overwritten, the last mixed values of the one before.
 
         With its input on chip, q and k come first: Shiftmax works on that last block meanwhile.
@@ -83,15 +84,13 @@ class Attention(Streamed):
         for _ in self._projected(head, parts, lambda part, start: self.qkv[part] + start * self.pitch):
             pass
 
-    def _mix(self, head: int, start: int, rows: int, turn: int) -> None:
+    def _mix(self, head: int, start: int, p: View, turn: int) -> None:
         """The mixed values of a query block."""
-        index, out = self._place(head, start)
-        stride, name = self.mix.stride, f"mixed tile {turn}"
-        if not self.mix.resident:
-            stride = self.pitch
-            out = self.c.arena.allocate(name, rows * stride)
-        p, v = self.weight_buffers[turn], self.qkv[2]
-        self._mixed(head, start, rows, p, v, self.pitch, out, stride, 0, self.pitch)
-        if not self.mix.resident:
-            self._store_tile(head, start, rows, index, out)
-            self.c.arena.free(name)
+        name, v = f"mixed tile {turn}", self.parted(self.qkv[2], self.plan.tokens)
+        if self.mix.resident:
+            self._mixed(head, start, p, v, self._mixed_view(head, start, p.rows), 0)
+            return
+        out = self.parted(self.c.arena.allocate(name, p.rows * self.pitch), p.rows)
+        self._mixed(head, start, p, v, out, 0)
+        self._store_tile(head, start, out)
+        self.c.arena.free(name)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from intarsia.arch.isa import Layernorm, Residual, Unit
+from intarsia.emu.compile.blocks import Block
 from intarsia.emu.compile.context import Context, Matrix
-from intarsia.emu.compile.emitter import Access, block, slot, word
 from intarsia.emu.compile.layout import Layout, Packed, padded
-from intarsia.emu.compile.pattern import Block
 from intarsia.emu.compile.plan import Plan
+from intarsia.emu.compile.view import View
 from intarsia.model.integer.graph import Node
 
 PARAMETERS = ("norm1", "scores", "shiftmax", "mix", "residual1", "norm2", "gelu", "residual2")
@@ -106,32 +105,13 @@ class BlockPart:
             for i in group:
                 start, rows = x.blocks[i]
                 at = addresses[i] if addresses else c.open(source, i, load=True)
-                done = c.linear(
-                    label, at, source.stride, outs[turn], stride, rows, packed, y, first, tiles, out16=True
-                )
-                c.probe(
-                    label,
-                    Unit.ARRAY,
-                    done,
-                    outs[turn],
-                    stride,
-                    rows,
-                    columns,
-                    "int16",
-                    start,
-                    column,
-                )
+                out = View(outs[turn], stride, rows, columns, "int16")
+                done = c.linear(label, source.view(i, at), out, packed, y)
+                c.probe(label, done, out, start, column)
                 if not addresses:
                     c.close(source, i, at, store=False)
                 self._residual(
-                    residual,
-                    outs[turn],
-                    stride,
-                    held[i] + 2 * column,
-                    start,
-                    rows,
-                    column,
-                    columns,
+                    residual, out, x.view(i, held[i])[:, column : column + columns], start, column
                 )
                 turn ^= 1
         for turn in range(2):
@@ -139,21 +119,11 @@ class BlockPart:
         for i in group:
             c.close(x, i, held[i], store=True)
 
-    def _residual(
-        self, key: str, p: int, stride: int, x: int, start: int, rows: int, column: int, columns: int
-    ) -> None:
-        """Add rows at `p` to those at `x`; their multipliers go with the node's inputs."""
-        c, label, pitch = self.c, self.labels[key], self.x.stride
-        (first, first_stride), (second, second_stride) = (
-            ((x, pitch), (p, stride)) if key in self.swapped else ((p, stride), (x, pitch))
-        )
-        instruction = Residual(
-            first, second, x, rows, columns, first_stride, second_stride, pitch, PARAMETERS.index(key)
-        )
-        where = block(x, pitch, rows, 2 * columns)
-        reads = (block(p, stride, rows, 2 * columns), where, self._word(key))
-        done = c.add(Unit.ELEMENTWISE, instruction, label, reads, (where,))
-        c.probe(label, Unit.ELEMENTWISE, done, x, self.x.stride, rows, columns, "int16", start, column)
+    def _residual(self, key: str, branch: View, x: View, start: int, column: int) -> None:
+        """Add a branch to the residual stream x; their multipliers go with the node's inputs."""
+        first, second = (x, branch) if key in self.swapped else (branch, x)
+        done = self.c.residual(self.labels[key], first, second, x, PARAMETERS.index(key))
+        self.c.probe(self.labels[key], done, x, start, column)
 
     def _norm_constants(self, key: str) -> None:
         """LOAD b and B of a LayerNorm into its slot."""
@@ -165,24 +135,13 @@ class BlockPart:
         """LayerNorm of a row block of the residual."""
         c, x = self.c, self.x
         label, norm2 = self.labels[key], int(key == "norm2")
-        start, rows = x.blocks[index]
         source = c.open(x, index, load=True)
-        instruction = Layernorm(
-            source, norm2, target, rows, self.embed, x.stride, stride, PARAMETERS.index(key)
-        )
-        reads = (
-            block(source, x.stride, rows, 2 * self.embed),
-            slot(norm2, c.machine),
-            self._word(key),
-        )
-        done = c.add(Unit.LAYERNORM, instruction, label, reads, (block(target, stride, rows, self.embed),))
-        c.probe(label, Unit.LAYERNORM, done, target, stride, rows, self.embed, "int8", start)
+        out = View(target, stride, x.blocks[index][1], self.embed, "int8")
+        done = c.norm(label, x.view(index, source), out, norm2, PARAMETERS.index(key))
+        c.probe(label, done, out, x.blocks[index][0])
         c.close(x, index, source, store=False)
 
     def _scalars(self, *keys: str) -> None:
         for key in keys:
             index = PARAMETERS.index(key)
             self.c.parameter(index, self.constants.parameters, 0, self.labels[key], based=True)
-
-    def _word(self, key: str) -> Access:
-        return word(PARAMETERS.index(key))

@@ -6,21 +6,40 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from intarsia.arch.isa import Instruction, Layout, Load, Matmul, Space, Store, Unit
+from intarsia.arch.isa import (
+    UNIT,
+    Instruction,
+    Layernorm,
+    Layout,
+    Load,
+    Matmul,
+    Residual,
+    Space,
+    Store,
+    Unit,
+)
 from intarsia.arch.machine import ENTRY_BYTES, PARAMETER_BYTES, Machine
 from intarsia.arch.program import Probe
 from intarsia.emu.compile.arena import Arena, Sharing
-from intarsia.emu.compile.emitter import Access, Emitter, block
+from intarsia.emu.compile.emitter import Emitter
 from intarsia.emu.compile.layout import Packed, padded
+from intarsia.emu.compile.view import View
 
 T = TypeVar("T")
 
 ALIKE = 8
 """Pieces of work of one kind that are looked at where memory is only planned."""
+
+
+class Done(NamedTuple):
+    """An instruction that was added, by its unit and its number among those of the unit."""
+
+    unit: Unit
+    index: int
 
 
 @dataclass
@@ -57,6 +76,10 @@ class Matrix:
         """First row and number of rows of every block."""
         return row_blocks(self.rows, self.block_rows)
 
+    def view(self, index: int, address: int) -> View:
+        """A block that stands at `address` on chip."""
+        return View(address, self.stride, self.blocks[index][1], self.columns, self.dtype)
+
     def part(self, index: int) -> str:
         """What a block is called in the scratchpad."""
         return f"{self.name}[{index}]"
@@ -85,40 +108,18 @@ class Context:
         self._limbo: deque[str] = deque()
         self.half = 0
 
-    def add(
-        self,
-        unit: Unit,
-        instruction: Instruction,
-        label: str,
-        reads: tuple[Access, ...] = (),
-        writes: tuple[Access, ...] = (),
-        dram_reads: tuple[object, ...] = (),
-        dram_writes: tuple[object, ...] = (),
-    ) -> int:
-        """Append; without an emitter only memory is planned."""
-        if self.emitter is None:
-            return 0
-        return self.emitter.add(unit, instruction, label, reads, writes, dram_reads, dram_writes)
+    def add(self, instruction: Instruction, label: str, dram: tuple[int, int] | None = None) -> Done:
+        """Append, as `Emitter.add`; without an emitter only memory is planned."""
+        unit = UNIT[type(instruction)]
+        return Done(unit, self.emitter.add(instruction, label, dram) if self.emitter else 0)
 
     def probe(
-        self,
-        tensor: str,
-        unit: Unit,
-        index: int,
-        address: int,
-        stride: int,
-        rows: int,
-        columns: int,
-        dtype: str,
-        row: int,
-        column: int = 0,
-        head: int | None = None,
+        self, tensor: str, done: Done, view: View, row: int, column: int = 0, head: int | None = None
     ) -> None:
-        """Note where a part of a tensor stands after an instruction."""
-        if self.emitter is not None and rows > 0 < columns:
-            self.emitter.probes.append(
-                Probe(tensor, unit, index, address, stride, rows, columns, dtype, row, column, head)
-            )
+        """Note where a part of a tensor, from (row, column) on, stands after an instruction."""
+        if self.emitter is not None and view.rows > 0 < view.columns:
+            place = (view.address, view.stride, view.rows, view.columns, view.dtype)
+            self.emitter.probes.append(Probe(tensor, done.unit, done.index, *place, row, column, head))
 
     def some(self, items: Iterable[T]) -> list[T]:
         """All of them or, where memory is planned in brief, some of the first and the last."""
@@ -206,16 +207,14 @@ class Context:
         start, rows = matrix.blocks[index]
         assert matrix.dram is not None
         load = Load(matrix.dram + start * matrix.stride, Space.SCRATCHPAD, address, **matrix.pieces(rows))
-        written = (block(address, matrix.stride, rows, matrix.stride),)
-        self.add(Unit.LOAD, load, matrix.name, (), written, ((matrix.name, index),))
+        self.add(load, matrix.name)
 
     def store_block(self, matrix: Matrix, index: int, address: int) -> None:
         """STORE a block of a matrix to DRAM."""
         start, rows = matrix.blocks[index]
         assert matrix.dram is not None
         store = Store(matrix.dram + start * matrix.stride, address, **matrix.pieces(rows))
-        read = (block(address, matrix.stride, rows, matrix.stride),)
-        self.add(Unit.STORE, store, matrix.name, read, (), (), ((matrix.name, index),))
+        self.add(store, matrix.name)
 
     # --- constants --------------------------------------------------------------------------
 
@@ -231,8 +230,7 @@ class Context:
 
     def load(self, space: Space, address: int, dram: int, size: int, label: str, *, based: bool) -> None:
         """LOAD constants."""
-        load = Load(dram, space, address, size, based=based)
-        self.add(Unit.LOAD, load, label, (), (Access(space, address, address + size),))
+        self.add(Load(dram, space, address, size, based=based), label)
 
     def chunks(self, packed: Packed, item: int) -> list[tuple[int, int]]:
         """(first tile, tiles) of the parts of a weight that fit half the stationary buffer.
@@ -284,29 +282,50 @@ class Context:
             address += size
         return found
 
-    def linear(
-        self,
-        label: str,
-        x: int,
-        x_stride: int,
-        out: int,
-        out_stride: int,
-        m: int,
-        packed: Packed,
-        y: int,
-        first: int,
-        tiles: int,
-        *,
-        out16: bool,
-    ) -> int:
-        """MATMUL of m rows with tiles of a packed weight; `out` is the address of their first column."""
-        _, n = self.columns(packed, first, tiles)
-        matmul = Matmul(x, y, out, m, packed.inputs, n, x_stride, 0, out_stride, Layout.PACKED, out16=out16)
-        weights = Access(Space.STATIONARY, y, y + tiles * packed.tile_bytes)
+    # --- instructions -----------------------------------------------------------------------
+
+    def linear(self, label: str, x: View, out: View, packed: Packed, y: int) -> Done:
+        """MATMUL of int8 rows with tiles of a packed weight, at `y`, that make the columns of `out`."""
+        return self._product(label, x, y, 0, out, packed.inputs, Layout.PACKED, 0)
+
+    def by_rows(self, label: str, x: View, y: View, out: View, param: int) -> Done:
+        """MATMUL of rows of x with rows of y: out = x y^T, requantized by a parameter word."""
+        return self._product(label, x, y.address, y.stride, out, x.columns, Layout.LANE_MAJOR, param)
+
+    def by_columns(self, label: str, x: View, y: View, out: View, param: int) -> Done:
+        """MATMUL of rows of x with columns of y: out = x y, requantized by a parameter word."""
+        return self._product(label, x, y.address, y.stride, out, y.rows, Layout.DEPTH_MAJOR, param)
+
+    def _product(
+        self, label: str, x: View, y: int, y_stride: int, out: View, depth: int, layout: Layout, param: int
+    ) -> Done:
+        strides = x.stride, y_stride, out.stride
+        sizes = out.rows, depth, out.columns
         return self.add(
-            Unit.ARRAY,
-            matmul,
-            label,
-            (block(x, x_stride, m, packed.inputs), weights),
-            (block(out, out_stride, m, n * (1 + out16)),),
+            Matmul(x.address, y, out.address, *sizes, *strides, layout, x.wide, out.wide, param), label
         )
+
+    def norm(self, label: str, source: View, target: View, slot: int, param: int) -> Done:
+        """LAYERNORM of int16 rows with the row constants of a slot."""
+        place = source.address, slot, target.address
+        size = source.rows, source.columns, source.stride, target.stride
+        return self.add(Layernorm(*place, *size, param, target.wide), label)
+
+    def residual(self, label: str, x: View, identity: View, target: View, param: int) -> Done:
+        """RESIDUAL of int16 rows."""
+        place = x.address, identity.address, target.address
+        strides = x.stride, identity.stride, target.stride
+        return self.add(Residual(*place, x.rows, x.columns, *strides, param), label)
+
+    def load_rows(self, view: View, dram: int, label: str, *, dram_stride: int = 0) -> Done:
+        """LOAD rows that DRAM holds `dram_stride` bytes apart, or densely."""
+        size = view.width
+        stride = dram_stride or size
+        load = Load(dram, Space.SCRATCHPAD, view.address, size, view.rows, 1, stride, 0, view.stride, 0)
+        return self.add(load, label)
+
+    def store_rows(self, view: View, dram: int, label: str, *, dram_stride: int = 0) -> Done:
+        """STORE rows to DRAM, `dram_stride` bytes apart or densely."""
+        size = view.width
+        stride = dram_stride or size
+        return self.add(Store(dram, view.address, size, view.rows, 1, stride, 0, view.stride, 0), label)

@@ -1,20 +1,20 @@
 """Instructions in program order to queues per unit, with the waits that they need.
 
-Every access names the bytes that it touches. From these follow the waits: a reader waits for the
-last writer, a writer for the last readers and writer, and nobody holds a port of a bank together
-with another unit. So a schedule may be written in any sensible order and is right by construction.
+The bytes that an instruction touches are those of `arch.access`. From these follow the waits: a reader
+waits for the last writer, a writer for the last readers and writer, and nobody holds a port of a bank
+together with another unit. So a schedule may be written in any sensible order and is right by construction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from intarsia.arch.isa import Instruction, Space, Unit, Wait
+from intarsia.arch.access import accesses
+from intarsia.arch.isa import UNIT, Instruction, Space, Unit, Wait
 from intarsia.arch.machine import PARAMETER_BYTES, PARAMETERS_BYTES, TABLE_BYTES, Machine
 from intarsia.arch.program import Probe, Segment
 
@@ -27,27 +27,12 @@ GRANULE = {
 """Bytes that are tracked as one: smaller costs time, larger makes units wait for nothing."""
 
 
-class Access(NamedTuple):
-    """Bytes start..stop of an on-chip memory."""
+class Touched(NamedTuple):
+    """What an access touches: granules of a memory, or ports of banks."""
 
-    space: Space
-    start: int
-    stop: int
-
-
-def block(address: int, stride: int, rows: int, width: int) -> Access:
-    """The scratchpad bytes from the first to the last element of a matrix; `width` in bytes."""
-    return Access(Space.SCRATCHPAD, address, address + (rows - 1) * stride + width)
-
-
-def word(index: int) -> Access:
-    """A parameter word."""
-    return Access(Space.PARAMETERS, index * PARAMETER_BYTES, (index + 1) * PARAMETER_BYTES)
-
-
-def slot(index: int, machine: Machine) -> Access:
-    """A slot of row constants."""
-    return Access(Space.CONSTANTS, index * machine.slot_bytes, (index + 1) * machine.slot_bytes)
+    history: _History
+    part: slice
+    port: bool
 
 
 class _History:
@@ -56,6 +41,29 @@ class _History:
     def __init__(self, granules: int) -> None:
         self.read = np.zeros((len(Unit), granules), np.int64)
         self.written = np.zeros((len(Unit), granules), np.int64)
+
+
+class _Transfers:
+    """The bytes of DRAM that a unit has moved, and 1 + the number of the last instruction that did."""
+
+    def __init__(self) -> None:
+        self._places: dict[tuple[int, int], int] = {}
+        self._bounds = np.zeros((64, 2), np.int64)
+        self._numbers = np.zeros(64, np.int64)
+
+    def mark(self, first: int, last: int, number: int) -> None:
+        """Instruction `number` moves bytes first..last."""
+        place = self._places.setdefault((first, last), len(self._places))
+        if place == len(self._numbers):
+            self._bounds = np.concatenate([self._bounds, np.zeros_like(self._bounds)])
+            self._numbers = np.concatenate([self._numbers, np.zeros_like(self._numbers)])
+        self._bounds[place] = first, last
+        self._numbers[place] = number
+
+    def last(self, first: int, last: int) -> int:
+        """Number of the last instruction that has moved any of these bytes; 0: none has."""
+        low, high = self._bounds.T
+        return int(self._numbers[(low < last) & (high > first)].max(initial=0))
 
 
 class Emitter:
@@ -73,64 +81,61 @@ class Emitter:
         self._granules = GRANULE | {Space.CONSTANTS: machine.slot_bytes}
         self._histories = {s: _History(-(-size // self._granules[s])) for s, size in sizes.items()}
         self._ports = _History(machine.banks)
-        self._dram: dict[Hashable, NDArray[np.int64]] = {}
+        self._moved = {Unit.LOAD: _Transfers(), Unit.STORE: _Transfers()}
         self.queues: list[list[Instruction]] = [[] for _ in Unit]
         self.labels: list[list[str]] = [[] for _ in Unit]
         self.probes: list[Probe] = []
-        self._known: dict[Access, list[tuple[_History, slice, bool]]] = {}
+        self._known: dict[tuple[Space, int, int], list[Touched]] = {}
         self._waited = np.zeros((len(Unit), len(Unit)), np.int64)
 
-    def add(
-        self,
-        unit: Unit,
-        instruction: Instruction,
-        label: str,
-        reads: Sequence[Access] = (),
-        writes: Sequence[Access] = (),
-        dram_reads: Sequence[Hashable] = (),
-        dram_writes: Sequence[Hashable] = (),
-    ) -> int:
+    def add(self, instruction: Instruction, label: str, dram: tuple[int, int] | None = None) -> int:
         """Append an instruction, after the waits for what it touches; its number in the queue.
 
-        dram_reads, dram_writes: names of the parts of DRAM that also others write.
+        dram: first byte in DRAM, and the one behind the last, that a transfer is taken to touch, where
+        those that it moves are too few.
         """
+        unit = UNIT[type(instruction)]
         number = len(self.labels[unit]) + 1
-        read_parts = [part for access in reads for part in self._parts(access)]
-        write_parts = [part for access in writes for part in self._parts(access)]
-        found = [history.written[:, part] for history, part, port in read_parts if not port]
-        found += [history.read[:, part] for history, part, port in read_parts if port]
-        found += [history.written[:, part] for history, part, _ in write_parts]
-        found += [history.read[:, part] for history, part, port in write_parts if not port]
-        need = np.concatenate(found, axis=1).max(axis=1) if found else np.zeros(len(Unit), np.int64)
-        for name in (*dram_reads, *dram_writes):
-            np.maximum(need, self._dram.get(name, 0), out=need)
+        reads, writes = list[Touched](), list[Touched]()
+        need = np.zeros(len(Unit), np.int64)
+        for access in accesses(instruction, self.machine):
+            if access.space is not Space.DRAM:
+                found = self._touched(access.space, access.low, access.high)
+                (writes if access.write else reads).extend(found)
+            elif not getattr(instruction, "based", False):  # else a constant, which nobody writes
+                other = Unit.LOAD if access.write else Unit.STORE
+                bounds = dram or (access.low, access.high)
+                need[other] = self._moved[other].last(*bounds)
+                self._moved[unit].mark(*bounds, number)
+        before = [history.read if port else history.written for history, _, port in reads]
+        ends = [end[:, part] for end, (_, part, _) in zip(before, reads, strict=True)]
+        ends += [history.written[:, part] for history, part, _ in writes]
+        ends += [history.read[:, part] for history, part, port in writes if not port]
+        if ends:
+            np.maximum(need, np.concatenate(ends, axis=1).max(axis=1), out=need)
         need[unit] = 0  # a queue is in order
-        for other in np.flatnonzero(need > self._waited[unit]):
-            self.queues[unit].append(Wait(Unit(int(other)), int(need[other])))
-            self._waited[unit, other] = need[other]
+        for one in np.flatnonzero(need > self._waited[unit]):
+            self.queues[unit].append(Wait(Unit(int(one)), int(need[one])))
+            self._waited[unit, one] = need[one]
         self.queues[unit].append(instruction)
         self.labels[unit].append(label)
-        for history, part, _ in read_parts:
+        for history, part, _ in reads:
             history.read[unit, part] = number
-        for history, part, _ in write_parts:
+        for history, part, _ in writes:
             history.written[unit, part] = number
-        for name in (*dram_reads, *dram_writes):
-            self._dram.setdefault(name, np.zeros(len(Unit), np.int64))[unit] = number
         return number - 1
 
-    def _parts(self, access: Access) -> list[tuple[_History, slice, bool]]:
-        """What an access touches: granules and, in the scratchpad, the ports of its banks (True)."""
-        if access in self._known:
-            return self._known[access]
-        size = self._granules[access.space]
-        parts = [
-            (self._histories[access.space], slice(access.start // size, -(-access.stop // size)), False)
-        ]
-        if access.space == Space.SCRATCHPAD:
-            size = self.machine.bank_bytes
-            parts.append((self._ports, slice(access.start // size, -(-access.stop // size)), True))
-        self._known[access] = parts
-        return parts
+    def _touched(self, space: Space, first: int, last: int) -> list[Touched]:
+        """Granules and, in the scratchpad, ports of banks that bytes first..last lie in."""
+        known = self._known.get((space, first, last))
+        if known is None:
+            size = self._granules[space]
+            known = [Touched(self._histories[space], slice(first // size, -(-last // size)), False)]
+            if space == Space.SCRATCHPAD:
+                size = self.machine.bank_bytes
+                known.append(Touched(self._ports, slice(first // size, -(-last // size)), True))
+            self._known[space, first, last] = known
+        return known
 
 
 def segment(

@@ -19,7 +19,7 @@ from intarsia.arch.isa.matmul import OUTPUT
 from intarsia.arch.isa.record import Scalar
 from intarsia.arch.machine import ENTRY_BYTES, PARAMETER_BYTES, Machine
 from intarsia.arch.program import Region
-from intarsia.model.integer.graph import IMAGE, Graph, Node
+from intarsia.model.integer.graph import IMAGE, Graph, Node, Output
 
 Bytes = NDArray[np.uint8]
 
@@ -127,6 +127,11 @@ class Layout:
         """One parameter word of 16 bytes per node, in the order of `nodes`."""
         content = lambda: np.concatenate([parameter_word(node) for node in nodes.values()])  # noqa: E731
         return self.place(name, PARAMETER_BYTES * len(nodes), "constants", content)
+
+    def output(self, output: Output) -> int:
+        """A tensor that leaves the network, without padding."""
+        tensor = self.graph.tensors[output.tensor]
+        return self.place(output.tensor, tensor.size * tensor.bits // 8, output.kind)
 
     def image(self, patch: int) -> int:
         """The picture, rows of pixels padded to whole patches."""

@@ -9,6 +9,8 @@ import numpy as np
 from intarsia.emu.compile.advice import Need
 from intarsia.emu.compile.layout import Packed, padded
 from intarsia.emu.compile.pattern import Network
+from intarsia.emu.compile.stages.classifier import Classifier
+from intarsia.emu.compile.stages.labels import LabelTail
 from intarsia.model.errors import InputError
 from intarsia.model.integer.graph import IMAGE, Graph, Node
 
@@ -24,9 +26,11 @@ ROW_KEYS = {
 
 def check_limits(graph: Graph, network: Network) -> None:
     """Raises InputError with the first node that fits into no machine."""
+    # Scores of the picture are made, added and stored some at a time.
+    scores = {name for tail in network.tails if isinstance(tail, Classifier) for name in tail.scores}
     for node in network.nodes:
         shape = graph.output(node).shape
-        if not 1 <= min(shape) <= max(shape) <= FIELD:
+        if node.name not in scores and not 1 <= min(shape) <= max(shape) <= FIELD:
             raise InputError(
                 f"{node.name}: a size of {list(shape)} does not fit: 1..{FIELD} is wanted, from a smaller "
                 "picture, larger patches or fewer channels"
@@ -39,10 +43,13 @@ def check_limits(graph: Graph, network: Network) -> None:
                     f"{node.name}: {heads} heads do not fit: padded to 16 channels each they have {mixed}, "
                     f"instructions hold {FIELD}"
                 )
-    (height, width, _), patch = graph.tensors[IMAGE].shape, network.pixels.integer("patch")
+    pixels = network.embedding.pixels
+    (height, width, _), patch = graph.tensors[IMAGE].shape, pixels.integer("patch")
     if height % patch or width % patch:
-        padding_bytes(graph, network.pixels)
-    _check_labels(graph, network.labels)
+        padding_bytes(graph, pixels)
+    for tail in network.tails:
+        if isinstance(tail, LabelTail):
+            _check_labels(graph, tail.output)
 
 
 def row_needs(graph: Graph, network: Network) -> Iterator[Need]:

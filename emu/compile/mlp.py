@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from intarsia.arch.isa import Gelu, Unit
+from intarsia.arch.isa import Gelu
 from intarsia.emu.compile.block import PARAMETERS, BlockPart
 from intarsia.emu.compile.context import Matrix, groups
-from intarsia.emu.compile.emitter import block
+from intarsia.emu.compile.view import View
 
 
 class Mlp(BlockPart):
@@ -40,37 +40,24 @@ class Mlp(BlockPart):
         chunks = c.chunks(fc1, 1)
         for first, tiles in c.some(chunks):
             y = c.weights(fc1, first, tiles, label, based=True)
+            column, columns = c.columns(fc1, first, tiles)
             for i in group:
-                start, rows = x.blocks[i]
-                column, columns = c.columns(fc1, first, tiles)
-                out = outputs[i] + column
-                done = c.linear(
-                    label,
-                    inputs[i],
-                    normed.stride,
-                    out,
-                    hidden.stride,
-                    rows,
-                    fc1,
-                    y,
-                    first,
-                    tiles,
-                    out16=False,
-                )
-                c.probe(label, Unit.ARRAY, done, out, hidden.stride, rows, columns, "int8", start, column)
+                start, whole = x.blocks[i][0], hidden.view(i, outputs[i])
+                out = whole[:, column : column + columns]
+                done = c.linear(label, normed.view(i, inputs[i]), out, fc1, y)
+                c.probe(label, done, out, start, column)
                 if not by_row:
-                    self._gelu(out, hidden.stride, start, rows, column, columns)
+                    self._gelu(out, start, column)
                 elif (first, tiles) == chunks[-1]:
-                    self._gelu(outputs[i], hidden.stride, start, rows, 0, self.hidden)
+                    self._gelu(whole, start, 0)
         for i in group:
             c.arena.free(f"normalized[{i}]")
         self._added("fc2", "residual2", self.constants.fc2, hidden, group, outputs)
         for i in group:
             c.arena.free(f"hidden[{i}]")
 
-    def _gelu(self, address: int, stride: int, start: int, rows: int, column: int, columns: int) -> None:
-        label = self.labels["gelu"]
-        where = block(address, stride, rows, columns)
-        instruction = Gelu(address, address, rows, columns, stride, stride, PARAMETERS.index("gelu"))
-        done = self.c.add(Unit.GELU, instruction, label, (where, self._word("gelu")), (where,))
-        self.c.probe(label, Unit.GELU, done, address, stride, rows, columns, "int8", start, column)
+    def _gelu(self, x: View, start: int, column: int) -> None:
+        place, size = (x.address, x.address), (x.rows, x.columns)
+        instruction = Gelu(*place, *size, x.stride, x.stride, PARAMETERS.index("gelu"))
+        done = self.c.add(instruction, self.labels["gelu"])
+        self.c.probe(self.labels["gelu"], done, x, start, column)

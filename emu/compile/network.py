@@ -3,35 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
 from intarsia.arch.machine import Machine
-from intarsia.arch.program import Program, Region, Segment
+from intarsia.arch.program import OUTPUT_KINDS, Output, Program, Segment
 from intarsia.emu.compile.advice import Need, largest, refusal
 from intarsia.emu.compile.arena import Arena
 from intarsia.emu.compile.context import Context, Matrix
-from intarsia.emu.compile.embedding import Embedding
 from intarsia.emu.compile.emitter import Emitter, segment
-from intarsia.emu.compile.global_part import Addresses, own_parameters
-from intarsia.emu.compile.head import Head
 from intarsia.emu.compile.layout import Layout, Packed
 from intarsia.emu.compile.limits import check_limits, padding_bytes, row_needs, weight_needs
 from intarsia.emu.compile.pattern import find_network
+from intarsia.emu.compile.places import Places
 from intarsia.emu.compile.plan import Plan
 from intarsia.emu.compile.run import Planner, Run, place_runs
+from intarsia.emu.compile.stages.stage import Keep, keep_nothing
 from intarsia.model.errors import InputError
-from intarsia.model.integer.graph import IMAGE, LABELS, Graph
+from intarsia.model.integer.graph import IMAGE, Graph
 
 DRAM_BYTES = 1 << 32
+STACKS = ("encoder", "decoder")
+"""What the first stacks of blocks are called, in segments, regions and reports."""
 
 
 class Compiler:
     """Compiles one graph for one machine. Constants have their places in DRAM from the start.
 
-    Raises InputError, with the name of the node, for a graph that is no Segmenter (`find_network`) or
-    that the machine has no room for.
+    `stacks`: the runs of every stack of blocks. Raises InputError, with the name of the node, for a graph
+    that is not understood (`find_network`) or that the machine has no room for.
     """
 
     def __init__(self, graph: Graph, machine: Machine) -> None:
@@ -39,12 +42,11 @@ class Compiler:
         self.network = find_network(graph)
         check_limits(graph, self.network)
         self.layout = Layout(graph, machine)
-        self.addresses = self._place()
-        network = self.network
-        self.encoder = place_runs(self.layout, "encoder", network.rows(network.embedding), network.encoder)
-        self.decoder = place_runs(
-            self.layout, "decoder", network.rows(network.decoder_tokens), network.decoder
-        )
+        self.places = Places.of(self.layout, self.network.own_nodes, graph.outputs)
+        self.stacks = [
+            place_runs(self.layout, self._name(i), self.network.tokens(i), blocks)
+            for i, blocks in enumerate(self.network.stacks)
+        ]
         self.plans: dict[str, Plan] = {}
         self._segments: list[Segment] = []
 
@@ -53,31 +55,49 @@ class Compiler:
         self._choose_plans()
         self._check_dram()
         self._segments = []
-        c = Context(self.machine, self._arena(self.encoder[0]))
-        embedding = Embedding(c, self.network, self.addresses)
-        head = Head(c, self.network, self.addresses)
-        x, y = (side[0].residual(self.plans[side[0].name]) for side in (self.encoder, self.decoder))
-        normed = self._between(x, y)
+        network, places = self.network, self.places
+        residuals = [runs[0].residual(self.plans[runs[0].name]) for runs in self.stacks]
+        x, c = residuals[0], Context(self.machine, self._arena(self.stacks[0][0]))
         c.create(x)
-        self._add(c, "embedding", lambda: embedding.embed(x))
-        self._add_runs(c, self.encoder, x)
-        c.create(normed, high=True)
-        self._add(c, "encoder norm", lambda: embedding.encoder_norm(x, normed))
-        c.destroy(x)
-        c.arena.sharing = self.plans[self.decoder[0].name].sharing
-        c.create(y)
-        self._add(c, "decoder tokens", lambda: embedding.decoder_tokens(normed, y))
-        c.destroy(normed)
-        self._add_runs(c, self.decoder, y)
-        self._add(c, "head", lambda: head.head(y, self._keep))
+        self._add(c, "embedding", lambda: network.embedding.emit(c, places, x))
+        self._add_runs(c, self.stacks[0], x)
+        for i, between in enumerate(network.between):
+            y, normed = residuals[i + 1], self._between(i, x, residuals[i + 1])
+            c.create(normed, high=True)
+            self._add(c, f"{self._name(i)} norm", partial(between.emit_norm, c, places, x, normed))
+            c.destroy(x)
+            c.arena.sharing = self.plans[self.stacks[i + 1][0].name].sharing
+            c.create(y)
+            self._add(c, f"{self._name(i + 1)} tokens", partial(between.emit_tokens, c, places, normed, y))
+            c.destroy(normed)
+            self._add_runs(c, self.stacks[i + 1], y)
+            x = y
+        self._add(c, "head", lambda: self._tails(c, x, self._keep))
         self._check_dram()
+        labels, others = self._outputs()
         return Program(
             machine=self.machine,
             segments=tuple(self._segments),
             regions=tuple(self.layout.regions),
             dram_bytes=self.layout.size,
-            label_dtype=self.graph.tensors[LABELS].dtype,
+            label_dtype=labels[0].dtype if labels else "",
+            outputs=tuple(others),
         )
+
+    @staticmethod
+    def _name(stack: int) -> str:
+        return STACKS[stack] if stack < len(STACKS) else f"stack {stack}"
+
+    def _outputs(self) -> tuple[list[Output], list[Output]]:
+        """The labels, if there are some, and all other outputs."""
+        kinds = {output.tensor: output.kind for output in self.graph.outputs}
+        found = [Output(name, self.graph.tensors[name].dtype) for name in kinds]
+        labels = [output for output in found if kinds[output.region] == "labels"][:1]
+        return labels, [output for output in found if output not in labels]
+
+    def _tails(self, c: Context, x: Matrix, keep: Keep = keep_nothing) -> None:
+        for tail in self.network.tails:
+            tail.emit(c, self.places, x, keep)
 
     def _choose_plans(self) -> None:
         self._check_dram()
@@ -86,8 +106,8 @@ class Compiler:
         if not needs:
             planner = Planner(self.machine, self._ends)
             try:
-                for side in (self.encoder, self.decoder):
-                    for run, plan in zip(side, planner.plans(side), strict=True):
+                for runs in self.stacks:
+                    for run, plan in zip(runs, planner.plans(runs), strict=True):
                         self.plans[run.name] = plan
                         run.keep(self.layout, plan)
                 return
@@ -103,14 +123,11 @@ class Compiler:
 
     def _weights(self) -> dict[str, tuple[Packed, int]]:
         """All weights by the names of their nodes, with the bytes of an output."""
-        network, at = self.network, self.addresses
-        found = {
-            network.patch_embed.name: (at.patch_embed, 2),
-            network.proj_dec.name: (at.proj_dec, 2),
-            network.vectors.linear.name: (at.proj_patch, 1),
-            network.kernels.linear.name: (at.proj_classes, 1),
-        }
-        for run in (*self.encoder, *self.decoder):
+        found = {}
+        for node in self.network.own_nodes:
+            if node.op == "linear":
+                found[node.name] = self.places.weights[node.name], node.integer("out_bits") // 8
+        for run in chain(*self.stacks):
             nodes, constants = run.blocks[0].nodes, run.constants
             found[nodes["qkv"].name] = constants.qkv[0][0], 1
             found[nodes["proj"].name] = constants.proj, 2
@@ -121,7 +138,7 @@ class Compiler:
     def _fits(self, machine: Machine) -> bool:
         """Whether the plan that needs the least fits into the scratchpad of such a machine."""
         planner = Planner(machine, self._ends)
-        return all(planner.fits(run) for run in (*self.encoder, *self.decoder))
+        return all(planner.fits(run) for run in chain(*self.stacks))
 
     def _check_dram(self) -> None:
         if self.layout.size > DRAM_BYTES:
@@ -138,46 +155,52 @@ class Compiler:
         return self.layout.place(name, size, "activations")
 
     def _ends(self, context: Context, run: Run, x: Matrix) -> None:
-        """What is before and behind a stack, with the encoder's output in DRAM; raises where it does not
-        fit."""
-        embedding = Embedding(context, self.network, self.addresses)
-        if run in self.encoder:
-            embedding.embed(x)
-            embedding.encoder_norm(x, self._normed(x.block_rows, False))
-            return
-        plan = self.plans.get(self.encoder[-1].name)
-        embedding.decoder_tokens(self._normed(plan.block_rows if plan else x.block_rows, False), x)
-        Head(context, self.network, self.addresses).head(x)
+        """What is before and behind a stack, with what comes from the stack before in DRAM; raises where it
+        does not fit."""
+        network, places = self.network, self.places
+        stack = next(i for i, runs in enumerate(self.stacks) if run in runs)
+        if stack == 0:
+            network.embedding.emit(context, places, x)
+        else:
+            plan = self.plans.get(self.stacks[stack - 1][-1].name)
+            normed = self._normed(stack - 1, plan.block_rows if plan else x.block_rows, False)
+            network.between[stack - 1].emit_tokens(context, places, normed, x)
+        if stack < len(network.between):
+            normed = self._normed(stack, x.block_rows, False)
+            network.between[stack].emit_norm(context, places, x, normed)
+        else:
+            self._tails(context, x)
 
-    def _between(self, x: Matrix, y: Matrix) -> Matrix:
-        """The encoder's output: on chip if it finds room there between the two residuals."""
-        run, other = self.encoder[-1], self.decoder[0]
+    def _between(self, stack: int, x: Matrix, y: Matrix) -> Matrix:
+        """The normalized output of a stack: on chip if it finds room there between the two residuals."""
+        run, other, between = self.stacks[stack][-1], self.stacks[stack + 1][0], self.network.between[stack]
         plan = self.plans[run.name]
         if plan.a_resident:
-            # In one piece: the decoder's rows begin in the middle of the encoder's blocks.
-            normed = self._normed(run.tokens, True)
+            # In one piece: the next stack's rows begin in the middle of this one's blocks.
+            normed = self._normed(stack, run.tokens, True)
             try:
                 c = Context(self.machine, self._arena(other))
                 c.create(y)
                 addresses = y.addresses
                 c = Context(self.machine, self._arena(run))
-                embedding = Embedding(c, self.network, self.addresses)
                 c.create(x)
                 c.create(normed, high=True)
-                embedding.encoder_norm(x, normed)
+                between.emit_norm(c, self.places, x, normed)
                 c.destroy(x)
                 c.arena.sharing = self.plans[other.name].sharing
                 c.create(y)
-                embedding.decoder_tokens(normed, y)
+                between.emit_tokens(c, self.places, normed, y)
             except InputError:
-                return self._normed(plan.block_rows, False)
-            if y.addresses == addresses:  # as when the decoder was planned
+                return self._normed(stack, plan.block_rows, False)
+            if y.addresses == addresses:  # as when the next stack was planned
                 return normed
-        return self._normed(plan.block_rows, False)
+        return self._normed(stack, plan.block_rows, False)
 
-    def _normed(self, rows: int, resident: bool) -> Matrix:
-        run, columns = self.encoder[-1], self.network.columns(self.network.encoder_norm)
-        return Matrix("encoder output", run.tokens, columns, "int8", rows, run.spill["a"], resident)
+    def _normed(self, stack: int, rows: int, resident: bool) -> Matrix:
+        run = self.stacks[stack][-1]
+        columns = self.network.columns(self.network.between[stack].normed.norm)
+        name = f"{self._name(stack)} output"
+        return Matrix(name, run.tokens, columns, "int8", rows, run.spill["a"], resident)
 
     def spills(self) -> dict[str, list[str]]:
         """Per run of blocks, what leaves the chip or is read more than once for lack of memory."""
@@ -203,25 +226,6 @@ class Compiler:
         made = segment(self.machine, name, write, repeat=repeat, base=base, base_step=step, names=names)
         self._segments.append(made)
 
-    def _place(self) -> Addresses:
-        layout, network, tensors = self.layout, self.network, self.graph.tensors
-        return Addresses(
-            image=layout.image(network.pixels.integer("patch")),
-            table=layout.array(network.pixels.constants["table"]),
-            cls_token=layout.array(network.tokens.constants["rows"]),
-            position=layout.array(network.embedding.constants["identity"]),
-            class_embedding=layout.array(network.decoder_tokens.constants["rows"]),
-            parameters=layout.parameters("parameters", own_parameters(network)),
-            encoder_norm=layout.layernorm(network.encoder_norm),
-            decoder_norm=layout.layernorm(network.decoder_norm),
-            mask_norm=layout.layernorm(network.mask_norm),
-            patch_embed=layout.packed(network.patch_embed),
-            proj_dec=layout.packed(network.proj_dec),
-            proj_patch=layout.packed(network.vectors.linear),
-            proj_classes=layout.packed(network.kernels.linear),
-            labels=layout.place(LABELS, tensors[LABELS].size * tensors[LABELS].bits // 8, "labels"),
-        )
-
 
 def compile_graph(graph: Graph, machine: Machine) -> Program:
     """The program that computes `graph` (real or an outline) on `machine`."""
@@ -235,7 +239,7 @@ def memory_image(graph: Graph, program: Program, image: NDArray[np.uint8]) -> ND
     for address, content in compiler.layout.writers:
         piece = content()
         memory[address : address + piece.size] = piece
-    pixels = compiler.network.pixels
+    pixels = compiler.network.embedding.pixels
     height, width, channels = graph.tensors[IMAGE].shape
     patch = pixels.integer("patch")
     below, right = -height % patch, -width % patch
@@ -243,17 +247,23 @@ def memory_image(graph: Graph, program: Program, image: NDArray[np.uint8]) -> ND
     if below or right:
         padded_image[:] = padding_bytes(graph, pixels)
     padded_image[:height, :width] = image
-    region = _region(program, "image")
+    region = next(region for region in program.regions if region.kind == "image")
     memory[region.address : region.address + padded_image.size] = padded_image.reshape(-1)
     return memory
 
 
+def outputs_of(graph: Graph, program: Program, memory: NDArray[np.uint8]) -> dict[str, NDArray[np.generic]]:
+    """What left the network, by the names of the graph's outputs, of DRAM after the program has run."""
+    regions = {region.name: region for region in program.regions if region.kind in OUTPUT_KINDS}
+    found = {}
+    for output in graph.outputs:
+        region, tensor = regions[output.tensor], graph.tensors[output.tensor]
+        piece = memory[region.address : region.address + region.size]
+        found[output.name] = piece.view(program.output_dtype(region)).reshape(tensor.shape)
+    return found
+
+
 def labels_of(graph: Graph, program: Program, memory: NDArray[np.uint8]) -> NDArray[np.unsignedinteger]:
-    """The labels [H, W] in DRAM after the program has run."""
-    region = _region(program, "labels")
-    piece = memory[region.address : region.address + region.size]
-    return piece.view(program.label_dtype).reshape(graph.tensors[LABELS].shape)
-
-
-def _region(program: Program, kind: str) -> Region:
-    return next(region for region in program.regions if region.kind == kind)
+    """The labels [H, W] in DRAM after the program has run, of a network that makes some."""
+    (output,) = graph.of_kind("labels")
+    return outputs_of(graph, program, memory)[output.name]

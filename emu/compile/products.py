@@ -5,25 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from intarsia.arch.isa import Layout as Order
-from intarsia.arch.isa import Matmul, Shiftmax, Store, Unit
+from intarsia.arch.isa import Shiftmax
 from intarsia.emu.compile.block import PARAMETERS, BlockPart
 from intarsia.emu.compile.context import row_blocks
-from intarsia.emu.compile.emitter import block
 from intarsia.emu.compile.layout import Packed, padded
+from intarsia.emu.compile.view import View
 
 
 @dataclass(frozen=True)
 class Projected:
-    """Columns column..column+columns of a row block of q (part 0), k or v, which stand at `address`."""
+    """Columns of q (part 0), k or v from `column` on, of a row block that begins with row `start`."""
 
     part: int
     index: int
     start: int
-    rows: int
-    address: int
+    view: View
     column: int
-    columns: int
 
 
 class Products(BlockPart):
@@ -66,14 +63,11 @@ class Products(BlockPart):
                 source = c.open(a, index, load=True)
                 for y, (part, packed, first, tiles) in zip(placed, pieces, strict=True):
                     column, columns = c.columns(packed, first, tiles)
-                    out = target(part, start) + column
-                    done = c.linear(
-                        label, source, a.stride, out, self.pitch, rows, packed, y, first, tiles, out16=False
-                    )
+                    out = self.parted(target(part, start), rows)[:, column : column + columns]
+                    done = c.linear(label, a.view(index, source), out, packed, y)
                     place = (part * self.heads + head) * self.width + column
-                    shown = min(columns, self.width - column)
-                    c.probe(label, Unit.ARRAY, done, out, self.pitch, rows, shown, "int8", start, place)
-                    yield Projected(part, index, start, rows, out, column, columns)
+                    c.probe(label, done, self._shown(out, column), start, place)
+                    yield Projected(part, index, start, out, column)
                 c.close(a, index, source, store=False)
 
     def _qkv_pieces(self, head: int, parts: tuple[int, ...]) -> list[list[tuple[int, Packed, int, int]]]:
@@ -91,110 +85,49 @@ class Products(BlockPart):
                 room -= size
         return groups
 
-    def _scores(
-        self, head: int, start: int, rows: int, q: int, k: int, target: int, first: int, keys: int
-    ) -> None:
-        """Scores of queries start..start+rows with the `keys` keys from `first` on, in whole rows."""
-        c, label = self.c, self.labels["scores"]
-        stride, out = self._score_stride, target + first
-        matmul = Matmul(
-            q,
-            k,
-            out,
-            rows,
-            self.width,
-            keys,
-            self.pitch,
-            self.pitch,
-            stride,
-            Order.LANE_MAJOR,
-            param=PARAMETERS.index("scores"),
-        )
-        reads = (
-            block(q, self.pitch, rows, self.width),
-            block(k, self.pitch, keys, self.width),
-            self._word("scores"),
-        )
-        done = c.add(Unit.ARRAY, matmul, label, reads, (block(out, stride, rows, keys),))
-        c.probe(label, Unit.ARRAY, done, out, stride, rows, keys, "int8", start, first, head)
+    def parted(self, address: int, rows: int) -> View:
+        """Rows of q, k or v of a head, with what pads them."""
+        return View(address, self.pitch, rows, self.pitch, "int8")
 
-    def _shiftmax(self, head: int, start: int, rows: int, source: int, target: int) -> None:
+    def _shown(self, view: View, column: int) -> View:
+        """Columns of a head from `column` on without what pads them."""
+        return view[:, : max(self.width - column, 0)]
+
+    def _scores(self, head: int, start: int, q: View, k: View, target: int, first: int) -> None:
+        """Scores of queries from `start` on with keys from `first` on, to whole rows at `target`."""
+        whole = View(target, self._score_stride, q.rows, self.plan.tokens, "int8")
+        out, width = whole[:, first : first + k.rows], self.width
+        word = PARAMETERS.index("scores")
+        done = self.c.by_rows(self.labels["scores"], q[:, :width], k[:, :width], out, word)
+        self.c.probe(self.labels["scores"], done, out, start, first, head)
+
+    def _shiftmax(self, head: int, start: int, rows: int, source: int, target: int) -> View:
         """Scores of some queries to probabilities."""
         c, tokens, label = self.c, self.plan.tokens, self.labels["shiftmax"]
-        wide, stride = self._wide, self._weight_stride
+        dtype = "int16" if self._wide else "int8"
+        out = View(target, self._weight_stride, rows, tokens, dtype)
         word = PARAMETERS.index("shiftmax")
-        instruction = Shiftmax(
-            source, target, rows, tokens, self._score_stride, stride, word, out8=not wide
-        )
-        reads = (block(source, self._score_stride, rows, tokens), self._word("shiftmax"))
-        written = (block(target, stride, rows, tokens * (1 + wide)),)
-        done = c.add(Unit.SHIFTMAX, instruction, label, reads, written)
-        dtype = "int16" if wide else "int8"
-        c.probe(label, Unit.SHIFTMAX, done, target, stride, rows, tokens, dtype, start, 0, head)
+        size = rows, tokens, self._score_stride, out.stride
+        done = c.add(Shiftmax(source, target, *size, word, out8=not self._wide), label)
+        c.probe(label, done, out, start, 0, head)
+        return out
 
-    def _mixed(
-        self,
-        head: int,
-        start: int,
-        rows: int,
-        p: int,
-        v: int,
-        v_stride: int,
-        out: int,
-        stride: int,
-        column: int,
-        columns: int,
-    ) -> None:
-        """Some columns of the head's values, with what pads them, mixed for some queries.
+    def _mixed(self, head: int, start: int, p: View, v: View, out: View, column: int) -> None:
+        """Columns of the head's values from `column` on, with what pads them, mixed for some queries."""
+        label = self.labels["mix"]
+        done = self.c.by_columns(label, p, v, out, PARAMETERS.index("mix"))
+        self.c.probe(label, done, self._shown(out, column), start, head * self.width + column)
 
-        out: where the first of them stands.
-        """
-        c, tokens, wide, label = self.c, self.plan.tokens, self._wide, self.labels["mix"]
-        matmul = Matmul(
-            p,
-            v,
-            out,
-            rows,
-            tokens,
-            columns,
-            self._weight_stride,
-            v_stride,
-            stride,
-            Order.DEPTH_MAJOR,
-            x16=wide,
-            param=PARAMETERS.index("mix"),
-        )
-        reads = (
-            block(p, self._weight_stride, rows, tokens * (1 + wide)),
-            block(v, v_stride, tokens, columns),
-            self._word("mix"),
-        )
-        done = c.add(Unit.ARRAY, matmul, label, reads, (block(out, stride, rows, columns),))
-        place, shown = head * self.width + column, min(columns, self.width - column)
-        c.probe(label, Unit.ARRAY, done, out, stride, rows, shown, "int8", start, place)
-
-    def _place(self, head: int, start: int) -> tuple[int, int]:
-        """Row block of the mixed values that holds a query, and where the head's begin if it is on chip."""
+    def _mixed_view(self, head: int, start: int, rows: int) -> View:
+        """Where a head's mixed values of some queries stand on chip."""
         mix = self.mix
         index = start // mix.blocks[0][1]  # all but the last are so large
-        if not mix.resident:
-            return index, 0
-        return index, mix.addresses[index] + (start - mix.blocks[index][0]) * mix.stride + head * self.pitch
+        whole, first = mix.view(index, mix.addresses[index]), start - mix.blocks[index][0]
+        return whole[first : first + rows, head * self.pitch : (head + 1) * self.pitch]
 
-    def _store_tile(self, head: int, start: int, rows: int, index: int, address: int) -> None:
+    def _store_tile(self, head: int, start: int, tile: View) -> None:
         """STORE mixed values of a head to their columns in DRAM."""
-        c, mix = self.c, self.mix
+        mix = self.mix
         assert mix.dram is not None
-        store = Store(
-            mix.dram + start * mix.stride + head * self.pitch,
-            address,
-            self.pitch,
-            rows,
-            1,
-            mix.stride,
-            0,
-            self.pitch,
-            0,
-        )
-        read = (block(address, self.pitch, rows, self.pitch),)
-        c.add(Unit.STORE, store, self.labels["mix"], read, (), (), ((mix.name, index),))
+        place = mix.dram + start * mix.stride + head * self.pitch
+        self.c.store_rows(tile, place, self.labels["mix"], dram_stride=mix.stride)

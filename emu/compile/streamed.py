@@ -7,11 +7,11 @@ a product leaves the accumulators only when it is complete. What the chip holds 
 
 from __future__ import annotations
 
-from intarsia.arch.isa import Load, Space, Store, Unit
+from intarsia.arch.isa import Load, Space, Store
 from intarsia.emu.compile.buffers import Buffers
-from intarsia.emu.compile.emitter import block
 from intarsia.emu.compile.layout import padded
 from intarsia.emu.compile.products import Products, Projected
+from intarsia.emu.compile.view import View
 
 PARTS = ("q", "k", "v")
 PARTS_KEPT = 2 * len(PARTS)
@@ -52,15 +52,15 @@ class Streamed(Products):
         q = buffers("q", queries * self.pitch, count, apart="k")
         scores = buffers("scores", queries * self._score_stride, count)
         weights = buffers("probabilities", queries * self._weight_stride, count, apart="v")
-        waiting: tuple[int, int, int, int] | None = None
+        waiting: tuple[int, int, View] | None = None
         for number, (_, _, start, rows) in enumerate(c.some(self._queries(1))):
             source, target = scores.find(number)[0], weights.find(number)[0]
-            self._all_scores(head, number, start, rows, q.find(number)[0], source)
-            self._shiftmax(head, start, rows, source, target)
+            self._all_scores(head, number, start, self.parted(q.find(number)[0], rows), source)
+            p = self._shiftmax(head, start, rows, source, target)
             # With buffers for two blocks Shiftmax works on this one while the array is at the one before.
             if waiting:
                 self._mix_streamed(head, *waiting)
-            waiting = number, start, rows, target
+            waiting = number, start, p
             if count == 1:
                 self._mix_streamed(head, *waiting)
                 waiting = None
@@ -93,33 +93,19 @@ class Streamed(Products):
 
     def _keep(self, head: int, made: Projected) -> None:
         """STORE columns of q, k or v of some rows."""
-        c, end = self.c, made.column + made.columns
+        c, view, end = self.c, made.view, made.column + made.view.columns
         cuts = self.value_chunks if made.part == 2 else [(0, self.width)]
         for number, (column, columns) in enumerate(cuts):
             low, high = max(made.column, column), min(end, column + columns)
             if low >= high:
                 continue
             dram, stride = self._spilled(head, made.part, number)
-            address, count = made.address + low - made.column, made.rows
+            part = view[:, low - made.column : high - made.column]
             target = dram + made.start * stride + low - column
-            store = Store(target, address, high - low, count, 1, stride, 0, self.pitch, 0)
+            store = Store(target, part.address, high - low, part.rows, 1, stride, 0, self.pitch, 0)
             if high - low == stride == self.pitch:
-                store = Store(target, address, count * stride)
-            read = (block(address, self.pitch, count, high - low),)
-            name = self._spill_name(head, made.part, number)
-            where = tuple((name, index) for index in self._parts(made.part, made.start, made.rows))
-            c.add(Unit.STORE, store, self.labels["qkv"], read, (), (), where)
-
-    def _spill_name(self, head: int, part: int, chunk: int) -> str:
-        """Heads take turns: one is made while the last rows of the one before are read."""
-        return f"{PARTS[part]} {head % 2} {chunk}"
-
-    def _parts(self, part: int, start: int, rows: int) -> range:
-        """Numbers of what is loaded together and holds some of these rows."""
-        if part == 2:
-            return range(1)
-        size = self.key_chunks[0][1] if part == 1 else self.a.blocks[0][1]  # all but the last are so large
-        return range(start // size, -(-(start + rows) // size))
+                store = Store(target, part.address, part.rows * stride)
+            c.add(store, self.labels["qkv"])
 
     def _spilled(self, head: int, part: int, chunk: int) -> tuple[int, int]:
         """DRAM address and stride of q, of k, or of a chunk of columns of v."""
@@ -136,40 +122,36 @@ class Streamed(Products):
     ) -> None:
         """LOAD rows of q, of k, or of a chunk of columns of v."""
         dram, stride = self._spilled(head, part, chunk)
-        load = Load(
-            dram + start * stride, Space.SCRATCHPAD, address, columns, rows, 1, stride, 0, stride, 0
-        )
+        place = dram + start * stride
+        load = Load(place, Space.SCRATCHPAD, address, columns, rows, 1, stride, 0, stride, 0)
         if columns == stride:
-            load = Load(dram + start * stride, Space.SCRATCHPAD, address, rows * stride)
-        name = self._spill_name(head, part, chunk)
-        where = tuple((name, index) for index in self._parts(part, start, rows))
-        written = (block(address, stride, rows, columns),)
-        self.c.add(Unit.LOAD, load, self.labels["qkv"], (), written, where)
+            load = Load(place, Space.SCRATCHPAD, address, rows * stride)
+        self.c.add(load, self.labels["qkv"])
 
-    def _all_scores(self, head: int, number: int, start: int, rows: int, q: int, target: int) -> None:
-        self._bring(head, 0, 0, start, rows, self.width, q)
+    def _all_scores(self, head: int, number: int, start: int, q: View, target: int) -> None:
+        self._bring(head, 0, 0, start, q.rows, self.width, q.address)
         for chunk in self.c.some(_back_and_forth(len(self.key_chunks), number)):
             first, keys = self.key_chunks[chunk]
             k, there = self.keys.find(chunk)
             if not there:
                 self._bring(head, 1, 0, first, keys, self.width, k)
-            self._scores(head, start, rows, q, k, target, first, keys)
+            self._scores(head, start, q, self.parted(k, keys), target, first)
 
-    def _mix_streamed(self, head: int, number: int, start: int, rows: int, p: int) -> None:
-        c = self.c
-        index, out = self._place(head, start)
-        stride, name = self.mix.stride, f"mixed tile {number % 2}"
-        if not self.mix.resident:
-            stride = self.pitch
-            out = c.arena.allocate(name, rows * stride)
+    def _mix_streamed(self, head: int, number: int, start: int, p: View) -> None:
+        c, name = self.c, f"mixed tile {number % 2}"
+        if self.mix.resident:
+            out = self._mixed_view(head, start, p.rows)
+        else:
+            out = self.parted(c.arena.allocate(name, p.rows * self.pitch), p.rows)
         for chunk in _back_and_forth(len(self.value_chunks), number):
             column, columns = self.value_chunks[chunk]
             v, there = self.values.find(chunk)
             if not there:
                 self._bring(head, 2, chunk, 0, self.plan.tokens, columns, v)
-            self._mixed(head, start, rows, p, v, columns, out + column, stride, column, columns)
+            values = View(v, columns, self.plan.tokens, columns, "int8")
+            self._mixed(head, start, p, values, out[:, column : column + columns], column)
         if not self.mix.resident:
-            self._store_tile(head, start, rows, index, out)
+            self._store_tile(head, start, out)
             c.arena.free(name)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from intarsia.arch.isa import Load, Space, Store, Unit
+from intarsia.arch.isa import Load, Space, Store
 from intarsia.emu.compile.buffers import Buffers
 from intarsia.emu.compile.context import Context
-from intarsia.emu.compile.emitter import block
 from intarsia.emu.compile.layout import padded
+from intarsia.emu.compile.view import View
 
 
 class Kernels:
@@ -22,6 +22,8 @@ class Kernels:
         self.size = size
         self.chunks = [(first, min(size, classes - first)) for first in range(0, classes, size)]
         self._names = [f"{self.name}[{turn}]" for turn in range(min(2, len(self.chunks)))]
+        # A part is read only when all have been written.
+        self._whole = dram, dram + classes * self.stride
         self.addresses: list[int] = []
 
     def allocate(self) -> None:
@@ -34,27 +36,32 @@ class Kernels:
         for name in self._names:
             self.c.arena.free(name)
 
-    def store(self, address: int, first: int, rows: int) -> None:
-        """STORE some vectors."""
-        target = self.dram + first * self.stride
-        store = Store(target, address, self.channels, rows, 1, self.stride, 0, self.stride, 0)
-        if self.channels == self.stride:
-            store = Store(target, address, rows * self.stride)
-        read = (block(address, self.stride, rows, self.channels),)
-        self.c.add(Unit.STORE, store, self.label, read, (), (), (self.name,))
+    def view(self, address: int, count: int) -> View:
+        """Some vectors that stand at `address`."""
+        return View(address, self.stride, count, self.channels, "int8")
 
-    def find(self, first: int, count: int) -> int:
+    def store(self, vectors: View, first: int) -> None:
+        """STORE vectors from number `first` on."""
+        target, size, rows, stride = (
+            self.dram + first * self.stride,
+            self.channels,
+            vectors.rows,
+            self.stride,
+        )
+        store = Store(target, vectors.address, size, rows, 1, stride, 0, stride, 0)
+        if size == stride:
+            store = Store(target, vectors.address, rows * stride)
+        self.c.add(store, self.label, self._whole)
+
+    def find(self, first: int, count: int) -> View:
         """Where some vectors stand; a LOAD brings them if they do not."""
         if len(self.chunks) == 1:
-            return self.addresses[0]
+            return self.view(self.addresses[0], count)
         address, there = self._buffers.find(first)
         if not there:
-            source = self.dram + first * self.stride
-            load = Load(
-                source, Space.SCRATCHPAD, address, self.channels, count, 1, self.stride, 0, self.stride, 0
-            )
-            if self.channels == self.stride:
-                load = Load(source, Space.SCRATCHPAD, address, count * self.stride)
-            written = (block(address, self.stride, count, self.channels),)
-            self.c.add(Unit.LOAD, load, self.label, (), written, (self.name,))
-        return address
+            source, size, stride = self.dram + first * self.stride, self.channels, self.stride
+            load = Load(source, Space.SCRATCHPAD, address, size, count, 1, stride, 0, stride, 0)
+            if size == stride:
+                load = Load(source, Space.SCRATCHPAD, address, count * stride)
+            self.c.add(load, self.label, self._whole)
+        return self.view(address, count)

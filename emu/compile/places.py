@@ -1,0 +1,57 @@
+"""Where what belongs to the stages lies in DRAM, and which parameter words are theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from intarsia.emu.compile.block import PARAMETERS
+from intarsia.emu.compile.layout import Layout, Packed
+from intarsia.model.integer.graph import Node, Output
+
+ARRAYS = {"pixels": "table", "prepend": "rows", "append": "rows", "residual": "identity"}
+"""By operator, the constant that is moved as it is."""
+WORDS = ("residual", "layernorm", "matmul", "mean")
+"""Operators with a parameter word."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """DRAM addresses by the names of nodes; `words`: numbers of parameter words; `outputs`: by tensor."""
+
+    image: int
+    arrays: Mapping[str, int]
+    parameters: int
+    words: Mapping[str, int]
+    norms: Mapping[str, int]
+    weights: Mapping[str, Packed]
+    outputs: Mapping[str, int]
+
+    @classmethod
+    def of(cls, layout: Layout, nodes: Iterable[Node], outputs: Iterable[Output]) -> Places:
+        """Append to the layout what these nodes need, in their order."""
+        nodes = list({node.name: node for node in nodes}.values())
+        pixels = next(node for node in nodes if node.op == "pixels")
+        image = layout.image(pixels.integer("patch"))
+        arrays = {}
+        for node in nodes:
+            role = ARRAYS.get(node.op)
+            if role in node.constants:
+                arrays[node.name] = layout.array(node.constants[role])
+            if node.op == "mean":
+                ones = partial(np.ones, node.integer("stop") - node.integer("start"), np.uint8)
+                name = f"{node.name}.ones"
+                arrays[node.name] = layout.place(name, ones().size, "constants", ones)
+        own = {node.name: node for node in nodes if node.op in WORDS}
+        return cls(
+            image,
+            arrays,
+            layout.parameters("parameters", own) if own else 0,
+            {name: len(PARAMETERS) + i for i, name in enumerate(own)},
+            {node.name: layout.layernorm(node) for node in nodes if node.op == "layernorm"},
+            {node.name: layout.packed(node) for node in nodes if node.op == "linear"},
+            {output.tensor: layout.output(output) for output in outputs},
+        )
