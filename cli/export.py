@@ -7,6 +7,8 @@ import typer
 
 from intarsia.cli.output import Json, emit_json, progress, results
 
+_WORDS = {"labels": "labels", "classes": "scores of classes", "features": "features"}
+
 
 def export(
     onnx: Annotated[Path, typer.Option(help="The file to write.", metavar="FILE.onnx")],
@@ -15,12 +17,12 @@ def export(
 ) -> None:
     """Write the whole integer graph as ONNX and compare it with the reference in ONNX Runtime.
 
-    Exits with 1 when a label differs.
+    Exits with 1 when a value of an output, such as a label, differs.
 
     Example: intarsia export --model model.intarsia --onnx model.onnx
     """
     from intarsia.model.data.scenes import generate
-    from intarsia.model.export import OPSET, export_onnx, run_onnx
+    from intarsia.model.export import OPSET, export_onnx, run_outputs
     from intarsia.model.files import output_file
     from intarsia.model.integer.artifact import load_artifact
     from intarsia.model.integer.executor import Executor
@@ -34,23 +36,25 @@ def export(
         task = bar.add_task("writing", total=3)
         export_onnx(graph, onnx)
         bar.update(task, advance=1, description="running it in ONNX Runtime")
-        labels = run_onnx(onnx, picture)
+        found = run_outputs(onnx, picture)
         bar.update(task, advance=1, description="running the reference")
-        wrong = int((labels != Executor(graph).run(picture)).sum())
-    pixels = picture.shape[0] * picture.shape[1]
+        wanted = Executor(graph).outputs(picture)
+    values = sum(array.size for array in wanted.values())
+    wrong = sum(int((found[one.tensor] != wanted[one.name]).sum()) for one in graph.outputs)
     if json:
         emit_json(
             {
                 "onnx": onnx,
                 "opset": OPSET,
-                "compared_values": pixels,
+                "compared_values": values,
                 "mismatched_values": wrong,
                 "ok": not wrong,
             }
         )
     else:
+        kinds = " and ".join(dict.fromkeys(_WORDS[output.kind] for output in graph.outputs))
         results.print(
-            f"{onnx}: opset {OPSET}; {pixels - wrong} of {pixels} labels of a generated picture "
+            f"{onnx}: opset {OPSET}; {values - wrong} of {values} {kinds} of a generated picture "
             "are equal in ONNX Runtime and in the reference",
             soft_wrap=True,
         )

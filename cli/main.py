@@ -27,6 +27,7 @@ from intarsia.cli.entry import INTERRUPTED
 from intarsia.cli.evaluate import evaluate
 from intarsia.cli.export import export
 from intarsia.cli.interrupt import interrupts, leave
+from intarsia.cli.networks import networks
 from intarsia.cli.output import console, emit_lines
 from intarsia.cli.quantize import quantize
 from intarsia.cli.rtl_run import rtl_run
@@ -41,8 +42,8 @@ from intarsia.cli.verilog import verilog
 from intarsia.model.errors import InputError
 
 COMMANDS: tuple[Callable[..., None], ...] = (
-    run, quantize, simulate, traffic, disassemble, verify, rtl_run, vectors, verilog, train, evaluate,
-    export,
+    run, networks, quantize, simulate, traffic, disassemble, verify, rtl_run, vectors, verilog, train,
+    evaluate, export,
 )  # fmt: skip
 """The commands in the order of `intarsia --help`; `rtl_run` becomes `rtl-run`."""
 
@@ -66,7 +67,7 @@ def _options(
         typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
     ] = False,
 ) -> None:
-    """Integer-only Segmenter, from PyTorch to silicon: quantize, run, emulate, verify."""
+    """Integer-only vision transformers, from PyTorch to silicon: quantize, run, emulate, verify."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -8,6 +8,10 @@ Image = Annotated[
     str | None, typer.Option(help="Window, HEIGHTxWIDTH; default: the model's.", metavar="HxW")
 ]
 
+Network = Annotated[
+    str | None, typer.Option(help="Of which --size is one, see `intarsia networks`; default: segmenter.")
+]
+
 
 def parse_size(text: str | None) -> tuple[int, int] | None:
     """ "512x768" to (512, 768)."""

@@ -63,7 +63,7 @@ def rtl_run(
     from intarsia.model.errors import InputError
     from intarsia.model.files import output_file
     from intarsia.model.kinds import PNG
-    from intarsia.model.predict import DEFAULT_ARTIFACT, load_integer
+    from intarsia.model.predict import DEFAULT_ARTIFACT, load_executor
     from intarsia.sim.rtl.network import compare_network, middle_window, random_network
     from intarsia.synth.process import SimulatorError
 
@@ -73,7 +73,7 @@ def rtl_run(
     if size is None:
         if dataset is not None:
             raise InputError("--dataset goes with --size: an artifact has its own")
-        graph = load_integer(model or DEFAULT_ARTIFACT).executor.graph
+        graph = load_executor(model or DEFAULT_ARTIFACT).graph
         path = image or _default_picture()
         window = middle_window(read_image(path), graph.config)
         files = {kind: out / f"{path.stem}_{kind}.png" for kind in ("mask", "overlay")}

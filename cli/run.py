@@ -1,14 +1,21 @@
-"""`intarsia run`: integer-only segmentation of pictures."""
+"""`intarsia run`: integer-only segmentation or classification of pictures."""
 
 import os
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
 from intarsia.cli.output import Json, emit_json, progress, results
+
+if TYPE_CHECKING:
+    from intarsia.emu.simulation import Report
+    from intarsia.model.integer.executor import Executor
+
+TOP = 5
+"""Classes of a picture that are told."""
 
 
 def run(
@@ -24,10 +31,11 @@ def run(
     out: Annotated[Path, typer.Option(help="Folder for masks and overlays.")] = Path("segmented"),
     json: Json = False,
 ) -> None:
-    """Segment pictures with integers only: NAME_mask.png (class indices) and NAME_overlay.png.
+    """Segment or classify pictures with integers only, as the model does.
 
-    Under the overlay stands a legend: the classes that occur and their shares of the picture.
-    Also tells what one window of the model takes on the emulated machine.
+    A segmenting model writes NAME_mask.png (class indices) and NAME_overlay.png; under the overlay stands
+    a legend: the classes that occur and their shares of the picture. Of a classifying model the five
+    classes with the highest scores are told. Also tells what one window takes on the emulated machine.
 
     Example: intarsia run street.jpg --out segmented
     """
@@ -39,12 +47,16 @@ def run(
     from intarsia.model.errors import InputError
     from intarsia.model.files import output_file
     from intarsia.model.kinds import PNG
-    from intarsia.model.predict import DEFAULT_ARTIFACT, load_integer, placement
+    from intarsia.model.predict import DEFAULT_ARTIFACT, IntegerPredictor, load_executor, placement
 
-    predictor = load_integer(model or DEFAULT_ARTIFACT)
+    executor = load_executor(model or DEFAULT_ARTIFACT)
+    if executor.graph.of_kind("classes"):
+        _classify(images, executor, machine, json)
+        return
+    predictor = IntegerPredictor(executor)
     config = predictor.config
     placed = placement(config)
-    emulated = simulate(model=predictor.executor.graph, machine=machine)
+    emulated = simulate(model=executor.graph, machine=machine)
     stems = [image.stem for image in images]
     # Everything is looked at before anything is written.
     for path in images:
@@ -92,6 +104,45 @@ def run(
         names = (str(entry[key]) for key in ("path", "mask", "overlay"))
         table.add_row(*names, words, str(entry["windows"]), f"{entry['cycles']:,}")
     results.print(table)
+    _print_emulated(emulated)
+
+
+def _classify(images: list[Path], executor: "Executor", machine: str, json: bool) -> None:
+    import numpy as np
+
+    from intarsia.emu import simulate
+    from intarsia.model.data.class_folders import cropped
+    from intarsia.model.data.images import read_image
+    from intarsia.model.predict import IntegerClassifier
+
+    classifier = IntegerClassifier(executor)
+    graph = executor.graph
+    emulated = simulate(model=graph, machine=machine)
+    unit = graph.tensors[graph.outputs[0].tensor].scale or 1.0
+    report: list[dict[str, Any]] = []
+    with progress(json=json) as bar:
+        for path in bar.track(images, description="classifying"):
+            scores = classifier.scores(cropped(read_image(path), classifier.config.image))
+            shares = np.exp((scores - scores.max(initial=0)) * unit)
+            shares /= shares.sum()
+            best = np.argsort(-scores.astype(int), kind="stable")[:TOP]
+            classes = {f"class {k}": round(float(shares[k]), 6) for k in best}
+            top = {f"class {k}": int(scores[k]) for k in best}
+            report.append({"path": path, "classes": classes, "scores": top, "cycles": emulated.cycles})
+    if json:
+        emit_json({"images": report, **emulated.to_dict()})
+        return
+    table = Table(title="Integer-only classification")
+    for name in ("picture", "classes with the highest scores"):
+        table.add_column(name, overflow="fold")
+    for entry in report:
+        words = ", ".join(f"{name} {share:.1%}" for name, share in entry["classes"].items())
+        table.add_row(str(entry["path"]), words)
+    results.print(table)
+    _print_emulated(emulated)
+
+
+def _print_emulated(emulated: "Report") -> None:
     dram = emulated.to_dict()["dram_bytes"]["moved"]
     results.print(
         f"Emulated on {emulated.machine.name}, per window: {emulated.cycles:,} cycles, "

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from intarsia.cli.options import Image, parse_size
+from intarsia.cli.options import Image, Network, parse_size
 from intarsia.cli.output import Json, emit_json, progress, results
 
 if TYPE_CHECKING:
@@ -14,11 +14,16 @@ if TYPE_CHECKING:
 
 
 def simulate(
+    network: Network = None,
     size: Annotated[
-        str | None, typer.Option(help="tiny, small, base or large, without weights; default: tiny.")
+        str | None,
+        typer.Option(
+            help="tiny, small, base or large, without weights; default: the network's smallest published."
+        ),
     ] = None,
     dataset: Annotated[
-        str | None, typer.Option(help="ade20k, cityscapes or scenes: window and classes of a size.")
+        str | None,
+        typer.Option(help="ade20k, cityscapes or scenes: window and classes of a size; vit: imagenet."),
     ] = None,
     image: Image = None,
     model: Annotated[Path | None, typer.Option(help="An artifact instead of a size.")] = None,
@@ -57,8 +62,9 @@ def simulate(
         if topology is None or config is None:
             raise InputError("--compat scalesim needs --topology FILE.csv and --config FILE.cfg")
         given = {
-            "--size": size, "--dataset": dataset, "--image": image, "--model": model, "--gelu": gelu,
-            "--softmax-bits": softmax_bits, "--trace": trace, "--report": report, "--program": program,
+            "--network": network, "--size": size, "--dataset": dataset, "--image": image, "--model": model,
+            "--gelu": gelu, "--softmax-bits": softmax_bits, "--trace": trace, "--report": report,
+            "--program": program,
         }  # fmt: skip
         if foreign := [name for name, value in given.items() if value is not None]:
             raise InputError(f"--compat scalesim does not go with {', '.join(foreign)}")
@@ -66,18 +72,23 @@ def simulate(
         return
 
     if model is not None:
-        given = {"--size": size, "--dataset": dataset, "--gelu": gelu, "--softmax-bits": softmax_bits}
+        given = {
+            "--network": network, "--size": size, "--dataset": dataset, "--gelu": gelu,
+            "--softmax-bits": softmax_bits,
+        }  # fmt: skip
         if foreign := [name for name, value in given.items() if value is not None]:
             raise InputError(f"--model does not go with {', '.join(foreign)}: an artifact has its own")
 
     from intarsia.arch.machine import Machine
     from intarsia.emu.layer_table import write_layers
     from intarsia.emu.report import write_report
-    from intarsia.emu.simulation import network, simulate_graph
+    from intarsia.emu.simulation import network as graph_of
+    from intarsia.emu.simulation import simulate_graph
     from intarsia.emu.trace import write_trace
     from intarsia.model.files import output_file
     from intarsia.model.integer.graph import QuantizeOptions
     from intarsia.model.kinds import PAGE, PROGRAM, TABLE, TRACE
+    from intarsia.model.networks import DEFAULT, find
 
     for path, kind in ((trace, TRACE), (report, PAGE), (program, PROGRAM)):
         if path is not None:
@@ -89,12 +100,11 @@ def simulate(
     if model is None:
         bits = defaults.softmax_bits if softmax_bits is None else softmax_bits
         options = QuantizeOptions(defaults.gelu if gelu is None else gelu, bits)
-        size = "tiny" if size is None else size
-    dataset = "ade20k" if dataset is None else dataset
+        size = find(network or DEFAULT).default_size if size is None else size
     window = parse_size(image)
     with progress(json=json) as bar:
         bar.add_task("emulating", total=None)
-        graph = network(size, dataset, window, model, options)
+        graph = graph_of(size, dataset, window, model, options, network or DEFAULT)
         found = simulate_graph(graph, description, size)
         plain = found.to_dict()
         if trace is not None:
@@ -124,7 +134,8 @@ def _print(found: "Report", plain: dict[str, Any]) -> None:
     dram = plain["dram_bytes"]
     energy = plain["energy"]
     for name, value in {
-        "model": f"{model['size'] or 'artifact'}, {height} x {width}, {model['tokens']} tokens, "
+        "model": f"{model['network']}, {model['size'] or 'artifact'}, {height} x {width}, "
+        f"{model['tokens']} tokens, "
         f"{model['macs'] / 1e9:.2f} G MACs",
         "machine": f"{machine['name']}, {machine['lanes']} x {machine['depth']}, "
         f"{machine['clock_mhz']} MHz, {machine['on_chip_bytes'] / 2**20:.2f} MiB on chip",

@@ -32,7 +32,8 @@ from intarsia.emu.traffic import traffic_by_class
 from intarsia.model.errors import InputError
 from intarsia.model.integer.artifact import load_artifact
 from intarsia.model.integer.graph import IMAGE, Graph, Node, QuantizeOptions
-from intarsia.model.networks.segmenter.config import SIZES, SegmenterConfig
+from intarsia.model.networks import DEFAULT, find
+from intarsia.model.networks.config import EncoderConfig
 from intarsia.model.quantize.outline import outline
 
 
@@ -159,6 +160,8 @@ class Report:
         dram, network = self.traffic["dram"], find_network(self.graph)
         return {
             "model": {
+                "network": self.graph.network,
+                "task": find(self.graph.network).task,
                 "size": self.size,
                 "dataset": config.dataset,
                 "image": list(self.graph.tensors[IMAGE].shape[:2]),
@@ -211,19 +214,20 @@ class Report:
 
 def simulate(
     size: str | None = None,
-    dataset: str = "ade20k",
+    dataset: str | None = None,
     image: tuple[int, int] | None = None,
     model: str | Path | Graph | None = None,
     machine: str | Path | Machine = "mobile",
     options: QuantizeOptions | None = None,
+    network: str = DEFAULT,
 ) -> Report:
     """Compile a model for a machine and time it.
 
-    size: one of the paper's on `dataset`, without weights, or model: an artifact or its graph.
+    size: one of the `network`'s on `dataset`, without weights, or model: an artifact or its graph.
     image: (height, width), default the model's own. options: widths and GELU form of a `size`;
     an artifact has its own. Raises InputError for what does not go together or does not fit.
     """
-    graph = network(size, dataset, image, model, options)
+    graph = _graph(size, dataset, image, model, options, network)
     return simulate_graph(graph, machine, size or named_size(graph.config))
 
 
@@ -236,12 +240,13 @@ def simulate_graph(graph: Graph, machine: str | Path | Machine, size: str | None
 
 def network(
     size: str | None = None,
-    dataset: str = "ade20k",
+    dataset: str | None = None,
     image: tuple[int, int] | None = None,
     model: str | Path | Graph | None = None,
     options: QuantizeOptions | None = None,
+    name: str = DEFAULT,
 ) -> Graph:
-    """The graph to simulate; see `simulate`."""
+    """The graph to simulate; see `simulate`. name: the network whose size is wanted."""
     if (size is None) == (model is None):
         raise InputError(
             f"what is simulated must be either a size or a model, not {'both' if size else 'neither'}"
@@ -249,7 +254,7 @@ def network(
     if model is None:
         assert size is not None
         changes = {"image": image} if image else {}
-        return outline(SegmenterConfig.named(size, dataset, **changes), options)
+        return outline(find(name).named(size, dataset, **changes), options, name)
     graph = model if isinstance(model, Graph) else load_artifact(Path(model))
     if options is not None and options != graph.options:
         raise InputError(
@@ -258,13 +263,17 @@ def network(
     if image and tuple(image) != graph.config.image:
         # Time depends on shapes alone: the same network on another window needs no weights.
         _check_described(graph)
-        return outline(replace(graph.config, image=image), graph.options)
+        return outline(replace(graph.config, image=image), graph.options, graph.network)
     return graph
+
+
+_graph = network
+"""Where an argument has its name."""
 
 
 def _check_described(graph: Graph) -> None:
     """Refuse a network of which config and options do not say all that its time depends on."""
-    described = outline(graph.config, graph.options)
+    described = outline(graph.config, graph.options, graph.network)
     known = {node.name: _structure(described, node) for node in described.nodes}
     for node in graph.nodes:
         if known.get(node.name) != _structure(graph, node):
@@ -282,12 +291,9 @@ def _structure(graph: Graph, node: Node) -> tuple[object, ...]:
     return node.op, node.inputs, made.shape, made.dtype, chosen
 
 
-def named_size(config: SegmenterConfig) -> str | None:
+def named_size(config: EncoderConfig) -> str | None:
     """Which of the named sizes an encoder is, if any."""
-    for name, shape in SIZES.items():
-        if all(getattr(config, key) == value for key, value in shape.items()):
-            return name
-    return None
+    return find(config.network).size_of(config)
 
 
 def level_sums(by_class: Mapping[str, Mapping[str, Mapping[str, int]]]) -> dict[str, dict[str, int]]:

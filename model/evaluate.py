@@ -1,4 +1,4 @@
-"""How well a model segments a dataset: confusion matrix, IoU per class, mIoU."""
+"""How well a model segments or classifies a dataset."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from intarsia.model.data.class_folders import ClassFolders, cropped
 from intarsia.model.data.dataset import Dataset
 from intarsia.model.errors import InputError
-from intarsia.model.metrics import Confusion
-from intarsia.model.predict import Predictor
+from intarsia.model.metrics import Confusion, TopK
+from intarsia.model.predict import Classifier, Predictor
 
 
 @dataclass
@@ -46,4 +47,15 @@ def evaluate(predictor: Predictor, dataset: Dataset) -> Iterator[Evaluation]:
     for example in dataset:
         result.confusion.add(example.label, predictor.segment(example.image))
         result.images += 1
+        yield result
+
+
+def classify(classifier: Classifier, examples: ClassFolders) -> Iterator[TopK]:
+    """Classifies one picture after the other; yields the same, growing result after each."""
+    wanted, found = classifier.config.classes, len(examples.classes)
+    if wanted != found:
+        raise InputError(f"the dataset must have the {wanted} classes of the model, not {found} folders")
+    result = TopK()
+    for example in examples:
+        result.add(example.label, classifier.scores(cropped(example.image, classifier.config.image)))
         yield result

@@ -1,6 +1,8 @@
-"""Quality of a segmentation: confusion matrix, IoU per class, mIoU, pixel accuracy."""
+"""Quality of a segmentation (confusion matrix, IoU, pixel accuracy) and of a classification (top-k)."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,3 +63,29 @@ class Confusion:
         """Share of counted pixels that are right; NaN before any pixel was counted."""
         total = int(self.counts.sum())
         return int(np.trace(self.counts)) / total if total else float("nan")
+
+
+class TopK:
+    """Pictures counted by whether their class is among the k with the highest scores.
+
+    Of equal scores the lower class is the higher one, as argmax has it.
+    """
+
+    KS = (1, 5)
+
+    def __init__(self) -> None:
+        self.images = 0
+        self.hits = dict.fromkeys(self.KS, 0)
+
+    def add(self, truth: int, scores: NDArray[Any]) -> None:
+        """Count one picture: its class, and class scores [K]."""
+        if not 0 <= truth < len(scores):
+            raise InputError(f"the class must be in 0..{len(scores) - 1}, not {truth}")
+        above = int((scores > scores[truth]).sum() + (scores[:truth] == scores[truth]).sum())
+        self.images += 1
+        for k in self.KS:
+            self.hits[k] += above < k
+
+    def share(self, k: int) -> float:
+        """Of the pictures counted; NaN before any."""
+        return self.hits[k] / self.images if self.images else float("nan")

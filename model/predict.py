@@ -1,4 +1,4 @@
-"""One way to segment pictures with a FP32 checkpoint or an integer artifact."""
+"""One way to use a FP32 checkpoint or an integer artifact: segment pictures, or classify them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,12 @@ from intarsia.model.data.windows import Placement, published, segment
 from intarsia.model.errors import InputError
 from intarsia.model.integer.artifact import SUFFIX, load_artifact
 from intarsia.model.integer.executor import Executor
+from intarsia.model.networks import find
+from intarsia.model.networks.modules import Model
 from intarsia.model.networks.segmenter import Segmenter, SegmenterConfig
 from intarsia.model.networks.segmenter.checkpoint import load_checkpoint
+from intarsia.model.networks.vit.config import ViTConfig
+from intarsia.model.networks.vit.vit import ViT
 
 ZOO = Path(__file__).parent / "zoo"
 DEFAULT_CHECKPOINT = ZOO / "scenes.safetensors"
@@ -31,6 +35,16 @@ class Predictor(Protocol):
 
     def segment(self, image: NDArray[np.uint8]) -> NDArray[np.unsignedinteger[Any]]:
         """Labels [H, W] of a picture uint8 [H, W, 3]."""
+
+
+class Classifier(Protocol):
+    """A model that classifies pictures of its window's size."""
+
+    config: ViTConfig
+    kind: str
+
+    def scores(self, image: NDArray[np.uint8]) -> NDArray[Any]:
+        """Class scores [K] of a window uint8 [H, W, 3]."""
 
 
 class FloatPredictor:
@@ -50,12 +64,15 @@ class FloatPredictor:
 
 
 class IntegerPredictor:
-    """The integer executor: scores summed over windows, labels from the nearest pixel."""
+    """The integer executor of a Segmenter: scores summed over windows, labels from the nearest pixel."""
 
     kind = "integer"
 
     def __init__(self, executor: Executor) -> None:
-        self.executor, self.config = executor, executor.graph.config
+        config = executor.graph.config
+        if not isinstance(config, SegmenterConfig):
+            raise _not("segmentation", executor.graph.network)
+        self.executor, self.config = executor, config
 
     def segment(self, image: NDArray[np.uint8]) -> NDArray[np.unsignedinteger[Any]]:
         if image.shape[:2] == self.config.image:
@@ -66,20 +83,60 @@ class IntegerPredictor:
         return np.stack([self.executor.scores(picture) for picture in pictures])
 
 
+class FloatClassifier:
+    """A FP32 ViT."""
+
+    kind = "fp32"
+
+    def __init__(self, model: ViT) -> None:
+        self.model, self.config = model.eval(), model.config
+
+    @torch.inference_mode()
+    def scores(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return self.model(normalize(image[None], self.config.normalization))[0].numpy()
+
+
+class IntegerClassifier:
+    """The integer executor of a ViT: scores int16."""
+
+    kind = "integer"
+
+    def __init__(self, executor: Executor) -> None:
+        config = executor.graph.config
+        if not isinstance(config, ViTConfig):
+            raise _not("classification", executor.graph.network)
+        self.executor, self.config = executor, config
+
+    def scores(self, image: NDArray[np.uint8]) -> NDArray[np.int16]:
+        (output,) = self.executor.outputs(image).values()
+        return output[0]
+
+
 def placement(config: SegmenterConfig) -> Placement:
     """Where the windows lie: as published for the model's dataset."""
     return published(config.dataset or "ade20k", config.image)
 
 
-def load_integer(path: Path) -> IntegerPredictor:
+def load_executor(path: Path) -> Executor:
     """The integer model of an artifact; other files are refused."""
     if Path(path).suffix.lower() != SUFFIX:
         raise InputError(f"an integer model must be a file that ends in {SUFFIX}, not {path}")
-    return IntegerPredictor(Executor(load_artifact(path)))
+    return Executor(load_artifact(path))
 
 
-def load_predictor(path: Path) -> Predictor:
+def load_predictor(path: Path) -> Predictor | Classifier:
     """The model of a file: an artifact by its suffix, a FP32 checkpoint otherwise."""
     if Path(path).suffix.lower() == SUFFIX:
-        return load_integer(path)
-    return FloatPredictor(load_checkpoint(path))
+        executor = load_executor(path)
+        classifies = isinstance(executor.graph.config, ViTConfig)
+        return IntegerClassifier(executor) if classifies else IntegerPredictor(executor)
+    model: Model = load_checkpoint(path)
+    if isinstance(model, ViT):
+        return FloatClassifier(model)
+    if not isinstance(model, Segmenter):
+        raise _not("segmentation or classification", model.config.network)
+    return FloatPredictor(model)
+
+
+def _not(wanted: str, network: str) -> InputError:
+    return InputError(f"the task of the model must be {wanted}, not {find(network).task} ({network})")

@@ -25,6 +25,7 @@ from intarsia.model.integer.graph import LABELS, Graph, Output
 from intarsia.model.integer.schema import check_header, read_json
 from intarsia.model.kinds import ARTIFACT
 from intarsia.model.messages import one_line
+from intarsia.model.networks import DEFAULT
 from intarsia.model.tensorfile import check_header as check_length
 
 VERSION = 1
@@ -113,7 +114,7 @@ def _present(header: Any) -> Any:
     if not isinstance(header, dict) or not isinstance(header.get("graph"), dict):
         return header
     labels = asdict(Output(LABELS, LABELS, "labels"))
-    return {**header, "graph": {"network": "segmenter", "outputs": [labels], **header["graph"]}}
+    return {**header, "graph": {"network": DEFAULT, "outputs": [labels], **header["graph"]}}
 
 
 def _check_arrays(graph: Mapping[str, Any], dtypes: Mapping[str, str]) -> None:

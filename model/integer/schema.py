@@ -20,8 +20,7 @@ import msgspec
 from intarsia.model.errors import InputError
 from intarsia.model.integer.graph import Graph
 from intarsia.model.messages import one_line, shortened
-from intarsia.model.networks import NAMES, find
-from intarsia.model.networks.config import EncoderConfig
+from intarsia.model.networks import DEFAULT, find
 
 MAX_DEPTH = 16
 """Lists and objects inside each other; a header needs 6."""
@@ -83,8 +82,7 @@ def check_header(value: object) -> None:
     network = graph.get("network") if isinstance(graph, dict) else None
     try:
         # Where there is no name, or what is none, that is refused below, whatever the configuration.
-        config = find(network if isinstance(network, str) else NAMES[0]).config
-        msgspec.convert(value, _header(config))
+        msgspec.convert(value, _header(network if isinstance(network, str) else DEFAULT))
     except msgspec.ValidationError as error:
         raise InputError(_sentence(str(error), value)) from None
 
@@ -142,8 +140,9 @@ def _wrong(value: Any) -> str:
 
 
 @cache
-def _header(config: type[EncoderConfig]) -> type[msgspec.Struct]:
-    parts = [("version", int), ("sha256", str), ("graph", _record(Graph, config=config))]
+def _header(network: str) -> type[msgspec.Struct]:
+    graph = _record(Graph, config=find(network).config)
+    parts = [("version", int), ("sha256", str), ("graph", graph)]
     return msgspec.defstruct("Header", parts, forbid_unknown_fields=True, kw_only=True)
 
 

@@ -26,6 +26,9 @@ _FOLDERS = {
 NAMES = tuple(_FOLDERS)
 """Of all networks."""
 
+DEFAULT = NAMES[0]
+"""The network that is meant where none is named."""
+
 
 def find(name: str) -> Network:
     """The network of a name; another one is refused."""

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 from intarsia.model.errors import InputError
+from intarsia.model.messages import shortened
 from intarsia.model.networks.config import EncoderConfig
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ class Network:
     task : what leaves: a class per pixel, a class per picture, feature vectors
     config : class of its configuration
     sizes : numbers of each named size, with those that all its sizes share
-    datasets : window and classes by the name of a dataset; the first is taken where none is named
+    datasets : window and classes by the name of a dataset; the first is taken where none is named; empty
+        where there are no classes
     shapes : of the FP32 parameters, by the keys of the walk, see `networks.shapes`
     walk : (walk, config) to the leaves, see `networks.walk` and `model.quantize.walk`
     agree : refuses a graph that its configuration contradicts
@@ -48,10 +50,15 @@ class Network:
     def named(self, size: str, dataset: str | None = None, **changes: Any) -> EncoderConfig:
         """The configuration of a named size; `changes` replace its numbers."""
         if size in self.refused:
-            raise InputError(f"size {size} of {self.name} cannot be run: {self.refused[size]}")
+            raise InputError(f"{self._one_size} {size!r}: {self.refused[size]}")
         if size not in self.sizes:
-            raise InputError(f"size must be one of {', '.join(self.sizes)}, not {size!r}")
+            raise InputError(f"{self._one_size} {shortened(size)}")
         return self.config(**{**self.sizes[size], **self._dataset(dataset), **changes})
+
+    @property
+    def default_size(self) -> str:
+        """The size where none is named: tiny, or else the first."""
+        return "tiny" if "tiny" in self.sizes else next(iter(self.sizes))
 
     def make(self, config: EncoderConfig) -> Model:
         """The FP32 network of a configuration, in PyTorch, with random weights."""
@@ -66,13 +73,18 @@ class Network:
                 return name
         return None
 
+    @property
+    def _one_size(self) -> str:
+        return f"size must be one of {', '.join(self.sizes)}, not"
+
     def _dataset(self, name: str | None) -> dict[str, Any]:
-        known = ", ".join(key for key in self.datasets if key)
-        if name is not None and name not in (key for key in self.datasets if key):
-            wanted = f"must be one of {known}, not {name!r}" if known else f"is none, not {name!r}"
-            raise InputError(f"dataset of {self.name} {wanted}")
+        if name is None and not self.datasets:
+            return {}
         chosen = next(iter(self.datasets)) if name is None else name
-        return {**self.datasets[chosen], "dataset": chosen or None}
+        if chosen not in self.datasets:
+            known = f"one of {', '.join(self.datasets)}" if self.datasets else f"left out for {self.name}"
+            raise InputError(f"dataset must be {known}, not {shortened(name)}")
+        return {**self.datasets[chosen], "dataset": chosen}
 
 
 _SHAPE = ("embed", "heads", "layers", "distilled", "registers")

@@ -9,8 +9,11 @@ from intarsia.model.networks.config import EncoderConfig
 
 REGISTERS = 4
 
+IMAGE = (518, 518)
+"""Of the published position embeddings."""
+
 SIZES: dict[str, dict[str, Any]] = {
-    f"{size}{suffix}": {**shape, "registers": REGISTERS if suffix else 0}
+    f"{size}{suffix}": {**shape, "image": IMAGE, "registers": REGISTERS if suffix else 0}
     for suffix in ("", "-registers")
     for size, shape in {
         "small": {"embed": 384, "heads": 6, "layers": 12},
@@ -22,9 +25,6 @@ SIZES: dict[str, dict[str, Any]] = {
 
 REFUSED = {"giant": "its MLP is SwiGLU, which the integers do not have"}
 """Published sizes that cannot be run, and why."""
-
-IMAGE = (518, 518)
-"""Of the published position embeddings."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from intarsia.model.networks.dinov2.agree import agree
-from intarsia.model.networks.dinov2.config import IMAGE, REFUSED, SIZES, Dinov2Config
+from intarsia.model.networks.dinov2.config import REFUSED, SIZES, Dinov2Config
 from intarsia.model.networks.dinov2.shapes import shapes
 from intarsia.model.networks.dinov2.walk import walk
 from intarsia.model.networks.network import Network
@@ -16,7 +16,7 @@ NETWORKS = {
         task="features",
         config=Dinov2Config,
         sizes=SIZES,
-        datasets={"": {"image": IMAGE}},
+        datasets={},
         shapes=shapes,
         walk=walk,
         agree=agree,

@@ -63,4 +63,4 @@ class ViTConfig(EncoderConfig):
     @property
     def network(self) -> str:
         """Name of the network that these numbers describe."""
-        return "vit"
+        return "deit" if self.distilled else "vit"
