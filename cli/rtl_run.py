@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
+from intarsia.cli.options import Network
 from intarsia.cli.output import Json, console, emit_json, progress, results
 
 if TYPE_CHECKING:
+    from intarsia.model.integer.graph import Graph
     from intarsia.sim.rtl.network import Inference
     from intarsia.sim.rtl.waves import Waves
 
@@ -23,6 +25,7 @@ def rtl_run(
             help="PNG or JPEG; its middle is taken if it is no window. Default: one of pictures/."
         ),
     ] = None,
+    network: Network = None,
     size: Annotated[
         str | None, typer.Option(help="tiny, small, base or large, with random weights, on a made picture.")
     ] = None,
@@ -63,6 +66,7 @@ def rtl_run(
     from intarsia.model.errors import InputError
     from intarsia.model.files import output_file
     from intarsia.model.kinds import PNG
+    from intarsia.model.networks import DEFAULT
     from intarsia.model.predict import DEFAULT_ARTIFACT, load_executor
     from intarsia.sim.rtl.network import compare_network, middle_window, random_network
     from intarsia.synth.process import SimulatorError
@@ -71,12 +75,14 @@ def rtl_run(
     shown = _waves(waves, waves_from, waves_to, waves_at)
     files: dict[str, Path] = {}
     if size is None:
-        if dataset is not None:
-            raise InputError("--dataset goes with --size: an artifact has its own")
+        for name, value in {"--dataset": dataset, "--network": network}.items():
+            if value is not None:
+                raise InputError(f"{name} goes with --size: an artifact has its own")
         graph = load_executor(model or DEFAULT_ARTIFACT).graph
         path = image or _default_picture()
         window = middle_window(read_image(path), graph.config)
-        files = {kind: out / f"{path.stem}_{kind}.png" for kind in ("mask", "overlay")}
+        if graph.of_kind("labels"):
+            files = {kind: out / f"{path.stem}_{kind}.png" for kind in ("mask", "overlay")}
         for file in files.values():
             output_file(file, PNG)
             if file.resolve() == path.resolve():
@@ -91,14 +97,14 @@ def rtl_run(
 
         if size is not None:
             show("making random weights")
-            graph, window = random_network(size, "ade20k" if dataset is None else dataset)
+            graph, window = random_network(size, dataset, network or DEFAULT)
         try:
             found = compare_network(graph, description, window, waves=shown, on_progress=show)
         except SimulatorError as error:
             console.print(f"intarsia: {error}")
             raise typer.Exit(1) from None
     if files:
-        _write(found, window, graph.config, files)
+        _write(found, window, graph, files)
     report = {"size": size, "machine": description.name, **_report(found), **files}
     if found.comparison.waves:
         report |= {"waves": waves, "waves_cycles": found.comparison.waves}
@@ -138,19 +144,20 @@ def _default_picture() -> Path:
     return next((path for path in found if path.exists()), found[0])
 
 
-def _write(found: "Inference", window: Any, config: Any, files: dict[str, Path]) -> None:
+def _write(found: "Inference", window: Any, graph: "Graph", files: dict[str, Path]) -> None:
     from intarsia.model.data.legend import legend
     from intarsia.model.data.picture_legend import write_segmented
 
-    write_segmented(files["mask"], files["overlay"], window, found.labels, *legend(config))
+    (output,) = graph.of_kind("labels")
+    labels = found.outputs[output.name]
+    write_segmented(files["mask"], files["overlay"], window, labels, *legend(graph.config))
 
 
 def _report(found: "Inference") -> dict[str, Any]:
     run = found.comparison
-    wrong = int((found.labels != found.reference).sum())
     problems = list(run.problems)
-    if wrong:
-        problems.append(f"{wrong:,} labels differ from those of the integer executor")
+    for name, count in found.wrong.items():
+        problems.append(f"{count:,} values of {name} differ from those of the integer executor")
     return {
         "rtl_cycles": run.rtl_cycles,
         "emulated_cycles": run.emulated_cycles,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from intarsia.model.errors import InputError
-from intarsia.model.integer.graph import IMAGE, LABELS, Graph, Node
+from intarsia.model.integer.graph import IMAGE, Graph, Node
 
 TABLE7_UNIT = 1e11
 """Bytes that the paper's Table 7 prints as 1."""
@@ -81,8 +81,9 @@ def compulsory_bytes(graph: Graph) -> int:
 
 def fused_bytes(graph: Graph) -> int:
     """Bytes over the memory port when every tensor stays on chip, which no schedule can beat
-    without keeping weights from one image to the next: constants and image in, labels out, once."""
-    return constant_bytes(graph) + _bytes(graph, IMAGE) + _bytes(graph, LABELS)
+    without keeping weights from one image to the next: constants and image in, outputs out, once."""
+    leaving = {output.tensor for output in graph.outputs}
+    return constant_bytes(graph) + _bytes(graph, IMAGE) + sum(_bytes(graph, name) for name in leaving)
 
 
 def constant_bytes(graph: Graph) -> int:

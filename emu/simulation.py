@@ -55,7 +55,7 @@ class Report:
 
     @property
     def cycles(self) -> int:
-        """From the first instruction to the last byte of the labels."""
+        """From the first instruction to the last byte of the outputs."""
         return self.timeline.cycles
 
     @property
@@ -165,7 +165,7 @@ class Report:
                 "size": self.size,
                 "dataset": config.dataset,
                 "image": list(self.graph.tensors[IMAGE].shape[:2]),
-                "tokens": network.rows(network.tokens),
+                "tokens": network.tokens(0),
                 "macs": self.macs,
                 "softmax_bits": self.graph.options.softmax_bits,
                 "gelu": self.graph.options.gelu,

@@ -31,7 +31,7 @@ from intarsia.arch.access import accesses
 from intarsia.arch.isa import Instruction, Load, Store, Wait
 from intarsia.arch.isa.instruction import LEVEL_OF
 from intarsia.arch.machine import Machine
-from intarsia.arch.program import Program, Segment
+from intarsia.arch.program import OUTPUT_KINDS, Program, Segment
 from intarsia.model.errors import InputError
 
 LEVELS = ("dram", "scratchpad", "stationary", "accumulator", "constants", "registers")
@@ -40,10 +40,10 @@ DIRECTIONS = ("read", "write")
 
 CLASS_OF_KIND = {
     "image": "activations",
-    "labels": "activations",
     "activations": "activations",
     "weights": "weights",
     "constants": "constants",
+    **dict.fromkeys(OUTPUT_KINDS, "activations"),
 }
 Bytes = Counter[tuple[str, str, str]]
 """(level, class, direction) to bytes."""

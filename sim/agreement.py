@@ -10,17 +10,18 @@ from numpy.typing import NDArray
 from intarsia.arch.hazards import check_program
 from intarsia.arch.machine import Machine
 from intarsia.arch.program import Program
-from intarsia.emu.compile import compile_graph, labels_of, memory_image
+from intarsia.emu.compile import compile_graph, memory_image, outputs_of
 from intarsia.emu.execute import execute
 from intarsia.model.integer.executor import Executor
-from intarsia.model.integer.graph import IMAGE, LABELS, Graph
+from intarsia.model.integer.graph import Graph
+from intarsia.sim.needed import needed_rows
 
 
 def disagreements(graph: Graph, machine: Machine, image: NDArray[np.uint8]) -> list[str]:
     """What differs between the three, in sentences; raises InputError where the compiler refuses the graph.
 
     The engines of the executor are compared on every tensor of the graph. The program must be legal and
-    show every tensor that the labels depend on, whole, but for those of which only some rows are read.
+    show every row of a tensor that the outputs depend on.
     """
     wanted = dict(Executor(graph, "reference").tensors(image))
     found = engine_disagreements(graph, image, wanted)
@@ -35,8 +36,12 @@ def engine_disagreements(
     """Tensors in which the fast engine, node by node and fused, differs from `wanted`."""
     fast = Executor(graph)
     found = [f"fast: {name}" for name, a in fast.tensors(image) if not _same(a, wanted[name])]
-    if not _same(fast.run(image), wanted[LABELS]):
-        found.append("fast: labels of the fused engine")
+    made = fast.outputs(image)
+    found += [
+        f"fast: {output.name} of the fused engine"
+        for output in graph.outputs
+        if not _same(made[output.name], wanted[output.tensor])
+    ]
     return found
 
 
@@ -54,20 +59,14 @@ def _emulated(
         unseen[name][place] = False
 
     memory = execute(program, memory_image(graph, program, image), on_probe=compare)
-    if not _same(labels_of(graph, program, memory), wanted[LABELS]):
-        found.append("emulator: labels")
-    return found + [f"emulator: {name} is not shown" for name in _shown(graph) if unseen[name].any()]
-
-
-def _shown(graph: Graph) -> set[str]:
-    """What the labels depend on and a program holds as a whole."""
-    needed = {LABELS}
-    for node in reversed(graph.nodes):
-        if node.name in needed:
-            needed.update(node.inputs)
-    cut = {name for node in graph.nodes if node.op == "rows" for name in node.inputs}
-    labels = {node.name for node in graph.nodes if node.op in ("argmax", "nearest")}
-    return needed - cut - labels - {IMAGE}
+    made = outputs_of(graph, program, memory)
+    found += [
+        f"emulator: {output.name}"
+        for output in graph.outputs
+        if not _same(made[output.name], wanted[output.tensor])
+    ]
+    needed = needed_rows(graph)
+    return found + [f"emulator: {name} is not shown" for name in needed if unseen[name][needed[name]].any()]
 
 
 def _same(found: NDArray[Any], wanted: NDArray[Any]) -> bool:

@@ -8,15 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intarsia.arch.program import Program
-from intarsia.emu.compile import labels_of, memory_image
+from intarsia.emu.compile import memory_image, outputs_of
 from intarsia.emu.execute import execute
 from intarsia.model.integer.executor import Executor
-from intarsia.model.integer.graph import GRID, IMAGE, LABELS, Graph
+from intarsia.model.integer.graph import Graph
+from intarsia.sim.needed import needed_rows
 
 
 @dataclass(frozen=True)
 class Emulated:
-    """Values compared, values that differ, and names of tensors of which the program shows not all."""
+    """Values compared, values that differ, and names of tensors of which the program shows not all
+    that the outputs depend on."""
 
     compared: int
     wrong: int
@@ -45,8 +47,9 @@ def emulate_network(graph: Graph, program: Program, picture: NDArray[np.uint8]) 
         covered[name][place] = True
 
     memory = execute(program, memory_image(graph, program, picture), on_probe=compare)
-    labels = labels_of(graph, program, memory)
-    wrong += int((labels != wanted[LABELS]).sum())
-    without = (IMAGE, GRID, LABELS)
-    hidden = tuple(name for name, seen in covered.items() if not seen.all() and name not in without)
-    return Emulated(compared + labels.size, wrong, hidden)
+    found = outputs_of(graph, program, memory)
+    for output in graph.outputs:
+        compared += found[output.name].size
+        wrong += int((found[output.name] != wanted[output.tensor]).sum())
+    hidden = tuple(name for name, rows in needed_rows(graph).items() if not covered[name][rows].all())
+    return Emulated(compared, wrong, hidden)

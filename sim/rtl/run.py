@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from intarsia.arch.hazards import check_program
 from intarsia.arch.history import SPILLED
 from intarsia.arch.isa import Unit
-from intarsia.arch.program import Program, Region
+from intarsia.arch.program import OUTPUT_KINDS, Program, Region
 from intarsia.arch.timing import Timeline, simulate_program
 from intarsia.emu.execute import unwritten
 from intarsia.hw.sequencer.control import DONE, ERROR, ERROR_INDEX, ERROR_ITERATION, ERROR_SEGMENT, STATUS
@@ -185,15 +185,15 @@ def _stopped(program: Program, work: Job, timeline: Timeline, played: Played) ->
 
 
 def _dram(program: Program, wanted: NDArray[np.uint8], seen: NDArray[np.uint8]) -> tuple[int, str | None]:
-    """Labels that are wrong, bytes that are wrong elsewhere, and the first of these in words."""
+    """Values of the outputs that are wrong and bytes that are wrong elsewhere, and the first in words."""
     places = np.flatnonzero(wanted != seen)
     if not len(places):
         return 0, None
     wrong, elsewhere = 0, np.ones(len(places), bool)
     for region in program.regions:
-        if region.kind == "labels":
+        if region.kind in OUTPUT_KINDS:
             inside = (places >= region.address) & (places < region.address + region.size)
-            wrong += len(np.unique((places[inside] - region.address) // _item(program)))
+            wrong += len(np.unique((places[inside] - region.address) // _item(program, region)))
             elsewhere &= ~inside
     first = int(places[0])
     words = (
@@ -216,13 +216,11 @@ def _scratchpad(
 
 
 def _values_in_dram(program: Program) -> int:
-    """Labels, and bytes of activations where the program does not say which tensors they are."""
-    sizes = {"labels": 0, "activations": 0}
-    for region in program.regions:
-        if region.kind in sizes:
-            sizes[region.kind] += region.size
+    """Values of the outputs, and bytes of activations where the program does not say which tensors they
+    are."""
     probed = any(segment.probes for segment in program.segments)
-    return sizes["labels"] // _item(program) + (0 if probed else sizes["activations"])
+    outputs = sum(r.size // _item(program, r) for r in program.regions if r.kind in OUTPUT_KINDS)
+    return outputs + (0 if probed else sum(r.size for r in program.regions if r.kind == "activations"))
 
 
 def _region(program: Program, address: int) -> str:
@@ -232,8 +230,8 @@ def _region(program: Program, address: int) -> str:
     return next((region.name for region in program.regions if holds(region)), "no region")
 
 
-def _item(program: Program) -> int:
-    return np.dtype(program.label_dtype).itemsize
+def _item(program: Program, region: Region) -> int:
+    return np.dtype(program.output_dtype(region)).itemsize
 
 
 def _busy(timeline: Timeline, played: Played) -> dict[Unit, tuple[int, int]]:
