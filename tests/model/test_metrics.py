@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from intarsia.model.errors import InputError
-from intarsia.model.metrics import Confusion
+from intarsia.model.metrics import Confusion, TopK
 
 
 def test_a_case_by_hand():
@@ -64,3 +64,21 @@ def test_wrong_maps_are_refused_and_not_counted():
     for classes in (0, 256):
         with pytest.raises(InputError, match=rf"must be 1 to 255 .*, not {classes}$"):
             Confusion(classes)
+
+
+def test_top_k_counts_by_the_order_of_the_scores():
+    found = TopK()
+    scores = np.array([3, 9, 1, 9, 5, 4, 7], np.int16)  # best first: 1, 3, 6, 4, 5, 0, 2
+    for truth in (1, 3, 5, 0, 2):
+        found.add(truth, scores)
+    assert (found.images, found.share(1), found.share(5)) == (5, 1 / 5, 3 / 5)
+    assert found.share(1) == sum(np.argmax(scores) == truth for truth in (1, 3, 5, 0, 2)) / 5
+
+
+def test_top_k_of_few_classes_and_of_none():
+    found = TopK()
+    assert np.isnan(found.share(1))
+    found.add(0, np.array([-5]))
+    assert (found.share(1), found.share(5)) == (1, 1)
+    with pytest.raises(InputError, match=r"class must be in 0\.\.0, not 1"):
+        found.add(1, np.array([-5]))

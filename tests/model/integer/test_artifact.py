@@ -525,3 +525,42 @@ def test_what_cannot_be_read_is_not_written(graph, tmp_path):
     with pytest.raises(InputError, match="no node uses the array 'more'"):
         save_artifact(broken, tmp_path / "model.intarsia")
     assert not list(tmp_path.iterdir())
+
+
+def without_network(header, arrays):
+    """As artifacts were before graphs had these entries."""
+    del header["graph"]["network"], header["graph"]["outputs"]
+    for key in ("decoder", "distilled", "registers", "layer_scale", "qkv_bias", "pre_norm", "class_token"):
+        del header["graph"]["config"][key]
+    resign(header, arrays)
+
+
+def test_an_artifact_without_network_and_outputs_is_a_segmenters(graph, picture, path):
+    rewrite(path, without_network)
+    loaded = load_artifact(path)
+    assert loaded.to_dict() == graph.to_dict()
+    np.testing.assert_array_equal(Executor(loaded).run(picture), Executor(graph).run(picture))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"network": "resnet"}, "network must be one of segmenter, .*, not 'resnet'"),
+        ({"network": 3}, r"graph\.network must be a text, not 3"),
+        ({"network": "vit"}, "graph.config has the unknown entry"),
+        ({"outputs": []}, "the graph must have outputs of different names"),
+        (
+            {"outputs": [{"name": "labels", "tensor": "grid"}]},
+            r"graph\.outputs\[0\] lacks the entry 'kind'",
+        ),
+        ({"outputs": [{"name": "x", "tensor": "grid", "kind": "labels"}]}, "config.image is"),
+    ],
+)
+def test_networks_and_outputs_that_are_refused(path, changes, message):
+    def change(header, arrays):
+        header["graph"].update(changes)
+        resign(header, arrays)
+
+    rewrite(path, change)
+    with pytest.raises(InputError, match=message):
+        load_artifact(path)
