@@ -1,4 +1,4 @@
-"""`intarsia run`: integer-only segmentation or classification of pictures."""
+"""`intarsia run`: integer-only segmentation, classification or features of pictures."""
 
 import os
 from itertools import chain
@@ -28,14 +28,17 @@ def run(
     machine: Annotated[
         str, typer.Option(help="Machine to emulate: edge, mobile, server or a TOML file.")
     ] = "mobile",
-    out: Annotated[Path, typer.Option(help="Folder for masks and overlays.")] = Path("segmented"),
+    out: Annotated[Path, typer.Option(help="Folder for masks and overlays, or features.")] = Path(
+        "segmented"
+    ),
     json: Json = False,
 ) -> None:
-    """Segment or classify pictures with integers only, as the model does.
+    """Segment, classify or describe pictures with integers only, as the model does.
 
     A segmenting model writes NAME_mask.png (class indices) and NAME_overlay.png; under the overlay stands
     a legend: the classes that occur and their shares of the picture. Of a classifying model the five
-    classes with the highest scores are told. Also tells what one window takes on the emulated machine.
+    classes with the highest scores are told; features are written to NAME_features.npz, as integers with
+    what 1 stands for. Also tells what one window takes on the emulated machine.
 
     Example: intarsia run street.jpg --out segmented
     """
@@ -53,15 +56,17 @@ def run(
     if executor.graph.of_kind("classes"):
         _classify(images, executor, machine, json)
         return
+    if executor.graph.of_kind("features"):
+        _describe(images, executor, machine, out, json)
+        return
     predictor = IntegerPredictor(executor)
     config = predictor.config
     placed = placement(config)
     emulated = simulate(model=executor.graph, machine=machine)
     stems = [image.stem for image in images]
     # Everything is looked at before anything is written.
+    _check_stems(images, "masks")
     for path in images:
-        if stems.count(path.stem) > 1:
-            raise InputError(f"{path}: two pictures are called {path.stem}, their masks would collide")
         height, width, _ = read_image(path).shape
         try:
             scaled_size((height, width), placed["window"], placed["size"], config.patch)
@@ -115,17 +120,16 @@ def _classify(images: list[Path], executor: "Executor", machine: str, json: bool
     from intarsia.model.data.images import read_image
     from intarsia.model.predict import IntegerClassifier
 
-    classifier = IntegerClassifier(executor)
-    graph = executor.graph
+    classifier, graph = IntegerClassifier(executor), executor.graph
     emulated = simulate(model=graph, machine=machine)
     unit = graph.tensors[graph.outputs[0].tensor].scale or 1.0
     report: list[dict[str, Any]] = []
     with progress(json=json) as bar:
         for path in bar.track(images, description="classifying"):
-            scores = classifier.scores(cropped(read_image(path), classifier.config.image))
-            shares = np.exp((scores - scores.max(initial=0)) * unit)
+            scores = classifier.scores(cropped(read_image(path), graph.config.image)).astype(int)
+            shares = np.exp((scores - scores.max()) * unit)
             shares /= shares.sum()
-            best = np.argsort(-scores.astype(int), kind="stable")[:TOP]
+            best = np.argsort(-scores, kind="stable")[:TOP]
             classes = {f"class {k}": round(float(shares[k]), 6) for k in best}
             top = {f"class {k}": int(scores[k]) for k in best}
             report.append({"path": path, "classes": classes, "scores": top, "cycles": emulated.cycles})
@@ -140,6 +144,51 @@ def _classify(images: list[Path], executor: "Executor", machine: str, json: bool
         table.add_row(str(entry["path"]), words)
     results.print(table)
     _print_emulated(emulated)
+
+
+def _describe(images: list[Path], executor: "Executor", machine: str, out: Path, json: bool) -> None:
+    import numpy as np
+
+    from intarsia.emu import simulate
+    from intarsia.model.data.class_folders import cropped
+    from intarsia.model.data.images import read_image
+    from intarsia.model.files import output_file, replacing
+    from intarsia.model.kinds import ARRAYS
+
+    graph = executor.graph
+    emulated = simulate(model=graph, machine=machine)
+    scales = {
+        f"{one.name}_scale": np.float64(graph.tensors[one.tensor].scale or 1) for one in graph.outputs
+    }
+    _check_stems(images, "features")
+    files = [output_file(out / f"{path.stem}_features.npz", ARRAYS) for path in images]
+    report: list[dict[str, Any]] = []
+    with progress(json=json) as bar:
+        for path, file in bar.track(list(zip(images, files, strict=True)), description="describing"):
+            found = executor.outputs(cropped(read_image(path), graph.config.image))
+            with replacing(file) as temporary, temporary.open("wb") as stream:
+                np.savez(stream, **found, **scales)
+            report.append({"path": path, "features": file, "cycles": emulated.cycles})
+    if json:
+        emit_json({"images": report, **emulated.to_dict()})
+        return
+    table = Table(title="Integer-only features")
+    for name in ("picture", "features"):
+        table.add_column(name, overflow="fold")
+    for entry in report:
+        table.add_row(str(entry["path"]), str(entry["features"]))
+    results.print(table)
+    _print_emulated(emulated)
+
+
+def _check_stems(images: list[Path], made: str) -> None:
+    """Refuse pictures of one name in two folders: what is made of them would collide."""
+    from intarsia.model.errors import InputError
+
+    stems = [image.stem for image in images]
+    for path in images:
+        if stems.count(path.stem) > 1:
+            raise InputError(f"{path}: two pictures are called {path.stem}, their {made} would collide")
 
 
 def _print_emulated(emulated: "Report") -> None:
