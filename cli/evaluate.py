@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from intarsia.cli.output import Json, emit_json, progress, results
+from intarsia.cli.output import Json, emit_json, note, progress, results
 
 
 def evaluate(
@@ -49,7 +49,7 @@ def evaluate(
 
     if confusion:
         output_file(confusion, CHART)
-    predictor = load_predictor(model or DEFAULT_ARTIFACT)
+    predictor = load_predictor(model or DEFAULT_ARTIFACT, say=note)
     if isinstance(predictor.config, ViTConfig):
         _classify(predictor, dataset, data, images, confusion, json)
         return

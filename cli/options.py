@@ -13,6 +13,12 @@ Network = Annotated[
 ]
 
 
+Normalization = Annotated[
+    str | None,
+    typer.Option(help="Of the pixels, where the checkpoint does not say it: vit or deit."),
+]
+
+
 def parse_size(text: str | None) -> tuple[int, int] | None:
     """ "512x768" to (512, 768)."""
     from intarsia.model.errors import InputError

@@ -78,6 +78,11 @@ class _Description(ProgressColumn):
         return Text(printable(task.description))
 
 
+def note(sentence: str) -> None:
+    """Print a line on stderr that people should know of; the command goes on."""
+    console.print(f"intarsia: {sentence}", soft_wrap=True)
+
+
 def progress(*, json: bool = False) -> Bar:
     """A progress bar on stderr that vanishes when done; with --json or without a terminal, a line every ten
     seconds with what is done of what."""

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from intarsia.cli.options import Image, parse_size
-from intarsia.cli.output import Json, emit_json, progress, results
+from intarsia.cli.options import Image, Normalization, parse_size
+from intarsia.cli.output import Json, emit_json, note, progress, results
 
 
 def quantize(
@@ -18,6 +18,7 @@ def quantize(
     ] = None,
     dataset: Annotated[str | None, typer.Option(help="ade20k, cityscapes or scenes.")] = None,
     image: Image = None,
+    normalization: Normalization = None,
     calibrate: Annotated[
         Path | None, typer.Option(help="Folder of pictures; none is needed for scenes.", metavar="DIR")
     ] = None,
@@ -52,7 +53,14 @@ def quantize(
     output_file(out, ARTIFACT)
     options = QuantizeOptions(gelu, softmax_bits, multiplier_bits, reciprocal_bits)
     window = parse_size(image)
-    segmenter = load_checkpoint(checkpoint or DEFAULT_CHECKPOINT, size=size, dataset=dataset, image=window)
+    segmenter = load_checkpoint(
+        checkpoint or DEFAULT_CHECKPOINT,
+        size=size,
+        dataset=dataset,
+        image=window,
+        normalization=normalization,
+        say=note,
+    )
     pictures = calibration_images(segmenter.config, calibrate, images)
     with progress(json=json) as bar:
         seen = bar.track(pictures, description="calibrating")

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from intarsia.cli.options import Image, parse_size
-from intarsia.cli.output import Json, emit_json, progress, results
+from intarsia.cli.options import Image, Normalization, parse_size
+from intarsia.cli.output import Json, emit_json, note, progress, results
 
 
 def train(
@@ -23,8 +23,9 @@ def train(
         typer.Option(help="8, 16 or 32; default: the checkpoint's, else 8 for scenes, 16 for others."),
     ] = None,
     image: Image = None,
+    normalization: Normalization = None,
     checkpoint: Annotated[
-        Path | None, typer.Option(help="Start from this checkpoint (Segmenter or timm ViT).")
+        Path | None, typer.Option(help="Start from this checkpoint (a Segmenter or a ViT).")
     ] = None,
     steps: Annotated[int, typer.Option(help="Optimizer steps.")] = 4000,
     batch: Annotated[int, typer.Option(help="Pictures per step.")] = 8,
@@ -49,13 +50,15 @@ def train(
     options = TrainOptions(steps=steps, batch=batch, learning_rate=learning_rate, seed=seed)
     window = parse_size(image)
     if checkpoint:
-        segmenter = load_checkpoint(checkpoint, size=size, dataset=dataset, image=window)
+        segmenter = load_checkpoint(
+            checkpoint, size=size, dataset=dataset, image=window, normalization=normalization, say=note
+        )
         config = segmenter.config
         if patch not in (None, config.patch):
             raise InputError(f"patch must be {config.patch}, as in {checkpoint}, not {patch}")
     else:
         segmenter = None
-        given = {"patch": patch, "image": window}
+        given = {"patch": patch, "image": window, "normalization": normalization}
         changes = {key: value for key, value in given.items() if value is not None}
         # Without L2 normalization, as the integer network is (numerics section 8).
         config = SegmenterConfig.named("mini" if size is None else size, dataset, l2norm=False, **changes)

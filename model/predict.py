@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -124,13 +125,16 @@ def load_executor(path: Path) -> Executor:
     return Executor(load_artifact(path))
 
 
-def load_predictor(path: Path) -> Predictor | Classifier:
-    """The model of a file: an artifact by its suffix, a FP32 checkpoint otherwise."""
+def load_predictor(path: Path, say: Callable[[str], None] | None = None) -> Predictor | Classifier:
+    """The model of a file: an artifact by its suffix, a FP32 checkpoint otherwise.
+
+    say: takes a line on what of a checkpoint was taken, see `load_checkpoint`.
+    """
     if Path(path).suffix.lower() == SUFFIX:
         executor = load_executor(path)
         classifies = isinstance(executor.graph.config, ViTConfig)
         return IntegerClassifier(executor) if classifies else IntegerPredictor(executor)
-    model: Model = load_checkpoint(path)
+    model: Model = load_checkpoint(path, say=say)
     if isinstance(model, ViT):
         return FloatClassifier(model)
     if not isinstance(model, Segmenter):

@@ -18,11 +18,12 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
+from intarsia.model.checkpoints.reader import read_pickle
 from intarsia.model.data.images import IGNORE, normalize
 from intarsia.model.errors import InputError
 from intarsia.model.files import refusing, replacing
 from intarsia.model.networks.segmenter import Segmenter, SegmenterConfig
-from intarsia.model.networks.segmenter.checkpoint import read_pickle, save_checkpoint
+from intarsia.model.networks.segmenter.checkpoint import save_checkpoint
 
 STATE = {"about", "losses", "model", "optimizer"}
 """Entries of a training state."""

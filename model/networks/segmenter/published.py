@@ -1,29 +1,22 @@
-"""Checkpoint layouts of others: the published Segmenter repository and plain timm ViTs.
+"""The numbers of a published Segmenter, which its training writes as `variant.yml` beside the weights.
 
-Both name a block's tensors as we do, so reading them means: find the numbers of the network,
-drop the classifier that segmentation never runs, and refuse what is another network.
-
-Sources: github.com/rstrudel/segmenter (segm/model/factory.py, vit.py, decoder.py, utils.py;
-segm/train.py writes variant.yml) and timm's vision_transformer.py.
+Source: github.com/rstrudel/segmenter, segm/model/factory.py and utils.py; segm/train.py writes the file.
+Trainings with token merging write more into it: github.com/tue-mps/algm-segmenter, segm/train.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator
 from dataclasses import replace
-from math import isqrt
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import torch
-import torch.nn.functional as F
 import yaml  # type: ignore[import-untyped, unused-ignore]
-from torch import Tensor
 
 from intarsia.model.errors import InputError
 from intarsia.model.files import existing_file, refusing
 from intarsia.model.messages import printable, shortened
-from intarsia.model.networks.config import MAX_PATCH
 from intarsia.model.networks.segmenter.config import SegmenterConfig
 
 HEAD_DIM = 64
@@ -32,6 +25,11 @@ HEAD_DIM = 64
 REQUIRED = ("image_size", "patch_size", "d_model", "n_heads", "n_layers", "n_cls", "normalization")
 """Entries of `net_kwargs` that a Segmenter is made from, besides `decoder`."""
 
+MERGING = re.compile(r"algm|tome|merg|prun|token_?(select|learn|drop|reduc)|keep_rate|selected_layers")
+"""Names of entries of trainings in which tokens are merged, pruned or selected."""
+
+PLAIN = (None, False, 0, "", "pure", "none")
+"""Values of such entries, and of `patch_type`, by which nothing is merged; an empty list is one too."""
 
 MAX_VARIANT = 2**16
 """Bytes of a `variant.yml`; published ones have 2,000."""
@@ -55,23 +53,20 @@ def _tuple(loader: Any, node: Any) -> tuple[Any, ...]:
 _VariantLoader.add_constructor("tag:yaml.org,2002:python/tuple", _tuple)
 
 
-def layout(tensors: Mapping[str, object]) -> Literal["segmenter", "vit"] | None:
-    """Which network the keys belong to: a whole Segmenter, a ViT encoder, or neither (None)."""
-    if any(key.startswith(("encoder.", "decoder.")) for key in tensors):
-        return "segmenter"
-    if any(key.startswith(("cls_token", "pos_embed", "patch_embed.", "blocks.")) for key in tensors):
-        return "vit"
-    return None
-
-
 def variant_config(path: Path) -> SegmenterConfig:
     """The network that a published `variant.yml` describes.
 
     Refused by name: a file that is not YAML, missing entries, a distilled encoder (it has a
-    second extra token), another decoder than the mask transformer, and numbers of which
-    `SegmenterConfig` can make no network.
+    second extra token), another decoder than the mask transformer, a training with merged tokens, and
+    numbers of which `SegmenterConfig` can make no network.
     """
-    net = _net_kwargs(path)
+    net, variant = _net_kwargs(path)
+    for name, value in _entries(variant):
+        if MERGING.search(name) or name.endswith("patch_type"):
+            raise InputError(
+                f"{path}: {name} must be absent, not {shortened(value)}: the network was trained with "
+                "merged or selected tokens, which is not run"
+            )
     decoder = net.get("decoder")
     if not isinstance(decoder, dict) or "name" not in decoder:
         raise InputError(f"{path}: net_kwargs must hold a decoder with a name, not {shortened(decoder)}")
@@ -104,7 +99,18 @@ def variant_config(path: Path) -> SegmenterConfig:
         raise InputError(f"{path}: net_kwargs describes no Segmenter: {error}") from None
 
 
-def _net_kwargs(path: Path) -> dict[str, Any]:
+def _entries(variant: dict[str, Any]) -> Iterator[tuple[str, object]]:
+    """Entries of the file and of its parts, as part.name, without those of which nothing follows."""
+    for part, values in {"": variant, **variant}.items():
+        if not isinstance(values, dict):
+            continue
+        for name, value in values.items():
+            if not isinstance(value, dict) and value not in PLAIN and value != []:
+                yield (f"{part}.{name}" if part else str(name)), value
+
+
+def _net_kwargs(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """`net_kwargs`, and the whole file."""
     with refusing(f"{path} cannot be read"):
         size = existing_file(path).stat().st_size
         if size > MAX_VARIANT:
@@ -119,72 +125,4 @@ def _net_kwargs(path: Path) -> dict[str, Any]:
     net = variant.get("net_kwargs") if isinstance(variant, dict) else None
     if not isinstance(net, dict):
         raise InputError(f"{path} must hold an entry net_kwargs with the network's numbers")
-    return net
-
-
-def segmenter_tensors(tensors: Mapping[str, object], source: Path) -> dict[str, object]:
-    """A published Segmenter's state without `encoder.head`, the classifier it never runs."""
-    _refuse_distilled(tensors, ("encoder.dist_token", "encoder.head_dist."), source)
-    return {key: value for key, value in tensors.items() if not key.startswith("encoder.head.")}
-
-
-def vit_tensors(tensors: Mapping[str, object], source: Path) -> dict[str, object]:
-    """A timm ViT's state without the classifier (`head`) and the layer before it (`pre_logits`)."""
-    _refuse_distilled(tensors, ("dist_token", "head_dist."), source)
-    unused = ("head.", "pre_logits.")
-    return {key: value for key, value in tensors.items() if not key.startswith(unused)}
-
-
-def _refuse_distilled(tensors: Mapping[str, object], keys: tuple[str, ...], source: Path) -> None:
-    found = [key for key in tensors if key.startswith(keys)]
-    if found:
-        raise InputError(
-            f"{source}: distilled encoders are not supported: they have a second extra token "
-            f"({', '.join(found)})"
-        )
-
-
-def vit_patch(tensors: Mapping[str, object], source: Path) -> int:
-    """Patch size of a ViT, from its patch embedding's kernel [embed, 3, patch, patch]."""
-    kernel = tensors.get("patch_embed.proj.weight")
-    if not isinstance(kernel, Tensor) or kernel.ndim != 4:
-        raise InputError(f"{source}: patch_embed.proj.weight must be a tensor [embed, 3, patch, patch]")
-    height, width = kernel.shape[2:]
-    if height != width or not 1 <= height <= MAX_PATCH:
-        raise InputError(
-            f"{source}: patches must be square with a side in 1..{MAX_PATCH}, not {height} x {width}"
-        )
-    return int(height)
-
-
-def vit_grid(tokens: int, wanted: tuple[int, int], source: Path) -> tuple[int, int]:
-    """Grid of a ViT's position embedding of `tokens` tokens, the class token among them.
-
-    A ViT's file does not tell the grid. It is square as in all published ones; where the number
-    of patches is no square it must be that of the `wanted` grid.
-    """
-    patches = tokens - 1
-    side = isqrt(max(patches, 0))
-    if patches > 0 and side * side == patches:
-        return side, side
-    if patches == wanted[0] * wanted[1]:
-        return wanted
-    raise InputError(
-        f"{source}: pos_embed must hold a class token and a square of patches or "
-        f"{wanted[0]} x {wanted[1]} of them, not {tokens} tokens"
-    )
-
-
-def resize_position(position: Tensor, old: tuple[int, int], new: tuple[int, int]) -> Tensor:
-    """Position embedding [1, 1 + patches, embed] for another grid, as published.
-
-    The class token's embedding is kept; the others, `old` = (rows, columns) of them row by row,
-    are resized bilinearly to `new`. The published code resizes only where the number of patches
-    differs; here a grid of the same number and another shape is resized as well.
-    """
-    if old == new:
-        return position
-    extra, patches = position[:, :1], position[:, 1:]
-    grid = patches.transpose(1, 2).reshape(1, -1, *old)
-    grid = F.interpolate(grid, size=new, mode="bilinear", align_corners=False)
-    return torch.cat([extra, grid.flatten(2).transpose(1, 2)], dim=1)
+    return net, variant

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 import yaml
 from safetensors.torch import save_file
 
+from intarsia.model.checkpoints.positions import resize_position
 from intarsia.model.errors import InputError
 from intarsia.model.networks.segmenter import (
     SegmenterConfig,
@@ -15,7 +16,6 @@ from intarsia.model.networks.segmenter import (
     load_encoder,
     save_checkpoint,
 )
-from intarsia.model.networks.segmenter.published import resize_position
 from tests.model.networks.segmenter.layouts import block, linear, norm, refused, vit_shapes
 
 NET = {
@@ -287,7 +287,9 @@ def test_published_keys_are_listed(tmp_path):
         "missing: encoder.blocks.3.norm1.weight, encoder.blocks.3.norm1.bias, "
         "encoder.blocks.3.attn.qkv.weight, encoder.blocks.3.attn.qkv.bias, "
         "encoder.blocks.3.attn.proj.weight, encoder.blocks.3.attn.proj.bias, "
-        "encoder.blocks.3.norm2.weight, encoder.blocks.3.norm2.bias and 4 more; "
+        "encoder.blocks.3.norm2.weight, encoder.blocks.3.norm2.bias, "
+        "encoder.blocks.3.mlp.fc1.weight, encoder.blocks.3.mlp.fc1.bias, "
+        "encoder.blocks.3.mlp.fc2.weight, encoder.blocks.3.mlp.fc2.bias; "
         "misshapen: decoder.cls_emb [1, 5, 128] instead of [1, 6, 128], "
         "decoder.mask_norm.weight [5] instead of [6], decoder.mask_norm.bias [5] instead of [6]"
     )

@@ -4,6 +4,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from intarsia.model.checkpoints.positions import resize_position
 from intarsia.model.errors import InputError
 from intarsia.model.networks.segmenter import (
     SIZES,
@@ -12,7 +13,6 @@ from intarsia.model.networks.segmenter import (
     load_checkpoint,
     load_encoder,
 )
-from intarsia.model.networks.segmenter.published import resize_position
 from tests.model.networks.segmenter.layouts import refused, vit_shapes
 
 
@@ -77,7 +77,7 @@ def test_vit_of_another_size_lists_its_tensors(tmp_path):
     assert str(error.value).startswith(
         f"{path} does not fit the model; missing: blocks.1.norm1.weight, blocks.1.norm1.bias, "
     )
-    assert " and 4 more; misshapen: cls_token [1, 1, 32] instead of [1, 1, 64], " in str(error.value)
+    assert "fc2.bias; misshapen: cls_token [1, 1, 32] instead of [1, 1, 64], " in str(error.value)
     assert "pos_embed [1, 5, 32] instead of [1, 5, 64], " in str(error.value)
 
 
@@ -86,12 +86,11 @@ def test_vit_of_another_size_lists_its_tensors(tmp_path):
     [
         (
             {"dist_token": torch.ones(1, 1, 64), "head_dist.bias": torch.ones(9)},
-            ": distilled encoders are not supported: they have a second extra token "
-            "(dist_token, head_dist.bias)",
+            ": distilled encoders are not supported: they have a second extra token (dist_token)",
         ),
         (
-            {"pos_embed": torch.ones(1, 9, 64)},
-            ": pos_embed must hold a class token and a square of patches or 2 x 3 of them, not 9 tokens",
+            {"pos_embed": torch.ones(1, 8, 64)},
+            ": pos_embed must hold a class token and a square of patches or 2 x 3 of them, not 8 tokens",
         ),
         (
             {"pos_embed": torch.ones(1, 1, 64)},
@@ -103,7 +102,7 @@ def test_vit_of_another_size_lists_its_tensors(tmp_path):
         ),
         (
             {"fc_norm.weight": torch.ones(64), "blocks.0.ls1.gamma": torch.ones(64)},
-            " does not fit the model; unknown: fc_norm.weight, blocks.0.ls1.gamma",
+            " does not fit the model; unknown: fc_norm.weight",
         ),
         ({"norm.bias": torch.full((64,), float("nan"))}, ": norm.bias holds NaN or infinity"),
     ],

@@ -11,9 +11,9 @@ import zipfile
 import pytest
 import torch
 
+from intarsia.model.checkpoints.pickles import MAX_PICKLE, check_pickle
 from intarsia.model.errors import InputError
 from intarsia.model.networks.segmenter import load_checkpoint
-from intarsia.model.networks.segmenter.pickles import MAX_PICKLE, check_pickle
 
 
 def in_zip(path, data, compression=zipfile.ZIP_STORED):
