@@ -21,7 +21,7 @@ def grid_of(rows: int, tokens: int, registers: int, wanted: Grid, source: Path) 
     tokens, for none, or for tokens and registers. A state dict does not tell the grid: it is square as in
     all published ones; where no number of patches is a square it must be the `wanted` grid.
     """
-    choices = (tokens, tokens + registers, 0)
+    choices = (tokens, 0, tokens + registers)
     for before in choices:
         patches = rows - before
         side = isqrt(max(patches, 0))

@@ -7,6 +7,7 @@ from intarsia.model.checkpoints.layouts.layout import Layout
 LAYOUT = Layout(
     name="the published Segmenter",
     network="segmenter",
+    required=r"decoder\.",  # an encoder alone, with this beginning, is a ViT
     signs=(
         r"encoder\.(patch_embed\.proj\.|cls_token$|pos_embed$)",
         r"encoder\.blocks\.\d+\.(norm1|norm2|attn|mlp)\.",

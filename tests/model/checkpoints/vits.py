@@ -1,4 +1,4 @@
-"""Small ViTs by timm's names, and the same by the names of other libraries, written down from their code."""
+"""Small ViTs by timm's names, and the same by the names that other libraries give them."""
 
 from __future__ import annotations
 
@@ -81,8 +81,9 @@ def as_torchvision(state):
 
 
 _FOUR = {
-    "query": "attention.attention.query", "key": "attention.attention.key", "value": "attention.attention.value",
-    "proj": "attention.output.dense", "fc1": "intermediate.dense", "fc2": "output.dense",
+    "query": "attention.attention.query", "key": "attention.attention.key",
+    "value": "attention.attention.value", "proj": "attention.output.dense",
+    "fc1": "intermediate.dense", "fc2": "output.dense",
 }  # fmt: skip
 _FIVE = {
     "query": "attention.q_proj", "key": "attention.k_proj", "value": "attention.v_proj",
