@@ -7,7 +7,7 @@ BIN := .venv/bin
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint formal mutation planted random random-networks random-machines rtl-all identity fuzz venv clean
+.PHONY: help demo test test-fast test-slow lint docs formal mutation planted random random-networks random-machines rtl-all identity fuzz venv clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1:/p' Makefile | while IFS=: read -r name text; do \
@@ -17,9 +17,17 @@ demo: ## segment the pictures in pictures/ with integers only; masks and overlay
 	@tools/make-venv.sh
 	@$(BIN)/intarsia run pictures/*.png --out demo
 
-test: ## run the tests
+test: ## run the tests but the slow ones; ten minutes on two idle cores
 	@tools/make-venv.sh dev
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow"
+
+test-fast: ## run the tests that need no RTL; two minutes
+	@tools/make-venv.sh dev
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow and not rtl"
+
+test-slow: ## run the slow tests
+	@tools/make-venv.sh dev
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m slow
 
 lint: ## check style, format, types and the direction of imports
 	@tools/make-venv.sh dev
@@ -27,6 +35,10 @@ lint: ## check style, format, types and the direction of imports
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 	@said=$$($(BIN)/lint-imports 2>&1) || { echo "$$said"; exit 1; }
+
+docs: ## build the pages and a reference of all modules; build/docs/index.html
+	@tools/make-venv.sh dev
+	@$(BIN)/python -m sphinx -b html -q docs build/docs
 
 formal: ## prove properties of the RTL; some take minutes
 	@tools/make-venv.sh dev
@@ -68,5 +80,5 @@ venv: ## make or update .venv with all that the targets above need
 	@tools/make-venv.sh dev
 
 clean: ## remove everything that was made here, .venv included
-	@rm -rf fuzz fuzz.json mutation.json random-programs.json random-networks.json random-machines.json rtl-all.json waves .venv .venv-unfinished demo build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf fuzz fuzz.json mutation.json random-programs.json random-networks.json random-machines.json rtl-all.json waves .venv .venv-unfinished demo build docs/api dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find . -name .git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -60,3 +60,36 @@ def test_messages_have_one_grammar() -> None:
     assert old == allowed
     needless = [part for part in STILL_OLD if not any(name.startswith(part) for name in old)]
     assert not needless, "nothing of the old grammar is left there"
+
+
+PAGES = [*sorted((ROOT / "docs").rglob("*.md")), *sorted(ROOT.glob("*.md"))]
+PLACE = re.compile(
+    rf"`((?:{'|'.join((*FOLDERS, 'tests', 'tools', 'benchmarks', 'docs', 'examples'))})/[\w/.-]*)`"
+)
+DOTTED = re.compile(rf"`((?:intarsia\.)?(?:{'|'.join(FOLDERS)})\.(?!safetensors`)[a-z_.0-9]+)`")
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+TARGET = re.compile(r"`make ([a-z-]+)")
+
+
+def named(path: Path) -> bool:
+    """Whether there is such a module, or a module of the folder above with such a name in it."""
+    if path.is_dir() or path.with_suffix(".py").exists():
+        return True
+    above = [path.parent.with_suffix(".py"), path.parent / "__init__.py"]
+    return any(re.search(rf"\b{path.name}\b", file.read_text()) for file in above if file.exists())
+
+
+def test_pages_name_files_that_are_there() -> None:
+    """Files by their paths, modules by their names from `intarsia.` on, links, targets of make."""
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    wrong = []
+    for page in PAGES:
+        text = page.read_text()
+        wrong += [f"{page.name}: {name}" for name in PLACE.findall(text) if not (ROOT / name).exists()]
+        for name in DOTTED.findall(text):
+            if not name.startswith("intarsia.") or not named(ROOT.joinpath(*name.split("."))):
+                wrong.append(f"{page.name}: {name}")
+        links = (link for link in LINK.findall(text) if "://" not in link)
+        wrong += [f"{page.name}: {link}" for link in links if not (page.parent / link).exists()]
+        wrong += [f"{page.name}: make {name}" for name in TARGET.findall(text) if name not in targets]
+    assert not wrong
