@@ -3,4 +3,4 @@
 The sub-packages are links to the folders of the same names beside this one.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -62,7 +62,7 @@ def test_messages_have_one_grammar() -> None:
     assert not needless, "nothing of the old grammar is left there"
 
 
-PAGES = [*sorted((ROOT / "docs").rglob("*.md")), *sorted(ROOT.glob("*.md"))]
+PAGES = [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 PLACE = re.compile(
     rf"`((?:{'|'.join((*FOLDERS, 'tests', 'tools', 'benchmarks', 'docs', 'examples'))})/[\w/.-]*)`"
 )

@@ -1,4 +1,4 @@
-"""Addresses of a nest of loops, one per cycle."""
+"""An address generator: the addresses of a nest of loops, one per cycle."""
 
 from __future__ import annotations
 

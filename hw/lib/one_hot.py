@@ -1,4 +1,4 @@
-"""Choices by bits of which at most one is set: two levels of gates, however many there are."""
+"""One-hot muxes: of their bits at most one is set, so two levels of gates do, however many there are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The scratchpad: banks of columns of lines, every bank with one read and one write port."""
+"""The scratchpad: a crossbar of ports and banks; every bank has one read and one write port."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The segments of a program, as its host describes them (docs/machine.md, section 9)."""
+"""The descriptors of a program's segments, as its host writes them (docs/machine.md, section 9)."""
 
 from __future__ import annotations
 
