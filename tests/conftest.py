@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,19 @@ from intarsia.model.quantize.ptq import quantize
 from tests.needs import require
 
 
+RTL = {"hw", "sim", "synth"}
+"""Folders whose tests build hardware, simulate or synthesize it."""
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     require(item)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks tests of those folders `rtl`."""
+    for item in items:
+        if RTL & set(item.path.relative_to(Path(__file__).parent).parts):
+            item.add_marker("rtl")
 
 
 SIZE = (60, 80)
