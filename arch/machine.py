@@ -167,7 +167,7 @@ class Machine:
                 there = "\0" not in str(source) and path.exists()
             if not there and path.suffix != ".toml" and path.name == str(source):
                 name = shortened(str(source))
-                raise InputError(f"machine {name} is neither a preset ({', '.join(PRESETS)}) nor a file")
+                raise InputError(f"a machine must be a preset ({', '.join(PRESETS)}) or a file, not {name}")
         text = read_text(path, MAX_FILE_BYTES, what="TOML")
         check_depth(text, path)
         try:

@@ -166,8 +166,8 @@ class _Layer:
         across = extra.get(STRIDE_WIDTH, stride)
         if filter_height > height or filter_width > width:
             raise InputError(
-                f"{self.place}: a filter of {filter_height} x {filter_width} is larger than "
-                f"the {height} x {width} of its IFMAP"
+                f"{self.place}: a filter must be at most as large as its IFMAP of {height} x {width}, "
+                f"not {filter_height} x {filter_width}"
             )
         m = batch * _outputs(height, filter_height, stride) * _outputs(width, filter_width, across)
         window = filter_height * filter_width
@@ -194,8 +194,8 @@ class _Layer:
                 found[STRIDE_WIDTH] = positive(f"{self.place}: {STRIDE_WIDTH}", text)
             elif not name and text != "1":
                 raise InputError(
-                    f"{self.place} has {1 + len(self.sides) + len(texts)} fields, "
-                    f"the first line names {1 + len(self.sides) + len(self.further)}: what is {text!r}?"
+                    f"{self.place} must have {1 + len(self.sides) + len(self.further)} fields, as the "
+                    f"first line has, not {1 + len(self.sides) + len(texts)}: what is {text!r}?"
                 )
         return found
 

@@ -40,8 +40,8 @@ def evaluate(predictor: Predictor, dataset: Dataset) -> Iterator[Evaluation]:
     """Segments one example after the other; yields the same, growing result after each."""
     if predictor.config.classes != len(dataset.classes):
         raise InputError(
-            f"the model has {predictor.config.classes} classes, "
-            f"the dataset {len(dataset.classes)}: they must be of one kind"
+            f"the model must have {len(dataset.classes)} classes, as the dataset has, "
+            f"not {predictor.config.classes}"
         )
     result = Evaluation(dataset.classes)
     for example in dataset:

@@ -22,7 +22,7 @@ def check_header(path: Path, wrong: str = "not a whole safetensors file") -> Non
     left = path.stat().st_size - 8
     if left < 0 or length > left:
         raise InputError(
-            f"{path} is {wrong}: its header should have {length} bytes, {max(left, 0)} are left"
+            f"{path} is {wrong}: its header must have {length} bytes, not the {max(left, 0)} that are left"
         )
     if length > MAX_HEADER:
         raise InputError(f"the header of {path} must have at most {MAX_HEADER} bytes, not {length}")

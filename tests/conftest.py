@@ -16,7 +16,6 @@ from intarsia.model.networks.segmenter import Segmenter, SegmenterConfig
 from intarsia.model.quantize.ptq import quantize
 from tests.needs import require
 
-
 RTL = {"hw", "sim", "synth"}
 """Folders whose tests build hardware, simulate or synthesize it."""
 

@@ -75,7 +75,7 @@ def job(program: Program, depth: int, used: int) -> Job:
     code_at = -(-used // ALIGNMENT) * ALIGNMENT
     if code_at + len(code) > 2**32:
         raise InputError(
-            f"DRAM would end at {code_at + len(code)} with the instructions, {2**32} is the limit"
+            f"DRAM must end at {2**32} or before with the instructions, not at {code_at + len(code)}"
         )
     writes = [*table_writes(segments), (CODE, code_at), (CONTROL, START | FETCH)]
     return Job(np.array(writes, np.uint32), code, code_at, numbers)

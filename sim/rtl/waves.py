@@ -38,7 +38,9 @@ class Waves:
         if self.path.suffix.lower() not in SUFFIXES:
             raise InputError(f"--waves must be a file {' or '.join(SUFFIXES)}, not {self.path}")
         if not self.instruction and self.first > self.last:
-            raise InputError(f"waves end in cycle {self.last}, before they begin in {self.first}")
+            raise InputError(
+                f"waves must end in cycle {self.first}, where they begin, or later, not in {self.last}"
+            )
         if self.path.suffix.lower() == ".fst" and (missing := _missing()):
             raise InputError(
                 f"FST needs {' and '.join(missing)} beside the C++ compiler; a file .vcd does not"
@@ -49,7 +51,8 @@ class Waves:
         if not self.instruction:
             if self.first >= timeline.cycles:
                 raise InputError(
-                    f"waves begin in cycle {self.first}, the program ends after {timeline.cycles}"
+                    f"waves must begin before the program ends after {timeline.cycles} cycles, "
+                    f"not in {self.first}"
                 )
             return self.first, self.last
         place = _place(program, self.instruction)

@@ -118,7 +118,7 @@ def test_a_simulator_that_fails_is_said(capsys, played, files, tmp_path, monkeyp
         (("--dataset", "scenes"), "--dataset goes with --size"),
         (("--image", "none.png"), "none.png does not exist"),
         (("--model", "none.intarsia"), "none.intarsia does not exist"),
-        (("--machine", "laptop"), "neither a preset"),
+        (("--machine", "laptop"), "a machine must be a preset"),
         (("--waves", "a.vcd"), "--waves wants its cycles: --waves-from and --waves-to, or --waves-at"),
         (("--waves", "a.vcd", "--waves-to", "5"), "--waves wants its cycles"),
         (("--waves", "a.vcd", "--waves-to", "5", "--waves-from", "7"), "waves end in cycle 5, before they"),

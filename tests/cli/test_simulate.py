@@ -107,7 +107,7 @@ def test_an_artifact(capsys, graph, tmp_path):
         (("--size", "huge"), "size must be one of"),
         (("--dataset", "pets"), "dataset must be one of"),
         (("--image", "12"), "--image must be HEIGHTxWIDTH"),
-        (("--machine", "laptop"), "neither a preset"),
+        (("--machine", "laptop"), "a machine must be a preset"),
         (("--softmax-bits", "4"), "softmax bits must be 8 or 16"),
         (("--gelu", "erf"), "gelu must be one of"),
         (("--trace", "trace.txt"), "must end in .json"),
@@ -155,4 +155,4 @@ def test_traffic(capsys):
 def test_traffic_refuses(capsys):
     assert "--size must be one of" in refused(capsys, "traffic", "--size", "mini")
     assert "--precision must be int8 or fp32" in refused(capsys, "traffic", "--precision", "fp16")
-    assert "neither a preset" in refused(capsys, "traffic", "--machine", "laptop")
+    assert "a machine must be a preset" in refused(capsys, "traffic", "--machine", "laptop")

@@ -39,7 +39,7 @@ def test_a_table_for_people(capsys, tmp_path):
     ("arguments", "message"),
     [
         (("softmax",), "a unit must be one of mac_array, "),
-        (("argmax", "--machine", "laptop"), "neither a preset"),
+        (("argmax", "--machine", "laptop"), "a machine must be a preset"),
         (("argmax", "--vectors", "0"), "'--vectors'"),
         (("argmax", "--seed", "-1"), "'--seed'"),
     ],

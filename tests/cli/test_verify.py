@@ -69,7 +69,7 @@ def test_waves_go_to_their_folder(capsys, played, tmp_path, monkeypatch):
     ("arguments", "message"),
     [
         (("softmax", "argmax"), "a unit must be one of mac_array, "),
-        (("argmax", "--machine", "laptop"), "neither a preset"),
+        (("argmax", "--machine", "laptop"), "a machine must be a preset"),
         (("--vectors", "0"), "'--vectors'"),
         (("--seed", "-1"), "'--seed'"),
         (("--rtl", "a.v"), "--rtl stands in for one unit, not 13: name it"),

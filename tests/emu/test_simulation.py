@@ -133,7 +133,7 @@ def test_what_does_not_go_together_is_refused(graph):
         network("huge")
     with pytest.raises(InputError, match="with which the model was quantized"):
         network(model=graph, options=QuantizeOptions("shift", 8))
-    with pytest.raises(InputError, match="neither a preset"):
+    with pytest.raises(InputError, match="a machine must be a preset"):
         simulate(model=graph, machine="none")
 
 

@@ -104,7 +104,10 @@ def test_cycles_that_scalesim_printed(topology, array, dataflow, cycles):
         (CONV, "must have at least one line after the first, not none"),
         (GEMM + "a, 1, 2,\n", "line 2 must have the fields NAME, M, N, K, not 3 fields"),
         (CONV + "a, 5, 5, 3, 3, 1, 1,\n", "line 2 must have the fields NAME, ifmap height"),
-        (GEMM + "a, 1, 2, 3, 4, 5,\n", "line 2 has 6 fields, the first line names 4: what is '4'?"),
+        (
+            GEMM + "a, 1, 2, 3, 4, 5,\n",
+            "line 2 must have 4 fields, as the first line has, not 6: what is '4'?",
+        ),
         (GEMM + "a, 1, 2, 3,\nb, 1, x, 3,\n", "line 3: N must be a positive integer, not 'x'"),
         (GEMM + "a, 0, 2, 3,\n", "line 2: M must be a positive integer, not '0'"),
         (GEMM + "a, 1, 2, 1.5,\n", "line 2: K must be a positive integer, not '1.5'"),
@@ -117,7 +120,7 @@ def test_cycles_that_scalesim_printed(topology, array, dataflow, cycles):
         (CONV + "a, 5, 5, 3, 3, 1, 1, 1, 1, 7,\n", "what is '7'?"),
         (
             CONV + "a, 5, 5, 3, 6, 1, 1, 1,\n",
-            "a filter of 3 x 6 is larger than the 5 x 5 of",
+            "a filter must be at most as large as its IFMAP of 5 x 5, not 3 x 6",
         ),
         (CONV + "DP, 5, 5, 3, 3, 2000000, 1, 1,\n", "must have at most 1000000 products"),
     ],

@@ -56,7 +56,7 @@ def test_refusals():
     with pytest.raises(InputError, match="a queue has 2 instructions, the program memory holds 1"):
         job(program, 1, 0)
     with pytest.raises(
-        InputError, match=f"DRAM would end at {2**32 + 128} with the instructions, {2**32} is"
+        InputError, match=f"DRAM must end at {2**32} or before with the instructions, not at {2**32 + 128}"
     ):
         job(program, 16, 2**32 - 5)
     with pytest.raises(InputError, match="the program has 0 segments with instructions"):

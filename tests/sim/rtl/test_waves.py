@@ -61,9 +61,9 @@ def test_instructions_that_are_not_there(text, message):
 
 
 def test_cycles_that_are_not_there():
-    with pytest.raises(InputError, match=f"begin in cycle {LINE.cycles}, the program ends after"):
+    with pytest.raises(InputError, match=f"ends after {LINE.cycles} cycles, not in {LINE.cycles}"):
         Waves(Path("a.vcd"), LINE.cycles, LINE.cycles + 5).cycles(PROGRAM, LINE)
-    with pytest.raises(InputError, match="waves end in cycle 3, before they begin in 4"):
+    with pytest.raises(InputError, match="waves must end in cycle 4, where they begin, or later, not in 3"):
         Waves(Path("a.vcd"), 4, 3).check()
     with pytest.raises(InputError, match="--waves must be a file .fst or .vcd, not a.txt"):
         Waves(Path("a.txt"), 1, 3).check()
