@@ -4,5 +4,5 @@
 class InputError(ValueError):
     """Bad input from outside: a file, a shape, an option.
 
-    The message is one sentence that names the thing, the value seen and the value wanted.
+    The message is one sentence, X must be W, not V: the thing, what is right, what was seen.
     """

@@ -9,6 +9,7 @@ import pytest
 
 from intarsia.arch.machine import KEYS
 from intarsia.sim.random_machine import SCRATCHPAD_BYTES, SMALL, corners, random_machine
+from tests.slow import few
 from tools.random_machines import build, emulate
 
 SEEDS = 300
@@ -36,11 +37,12 @@ def test_a_seed_is_a_machine() -> None:
     assert {count for _, count in named.values()} == {7}
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", few(range(12), 2))
 def test_the_rtl_can_be_built(seed: int) -> None:
     build(random_machine(seed, runs=False))
 
 
+@pytest.mark.slow
 def test_the_widest_machine_can_be_built() -> None:
     highest: dict[str, Any] = {field: allowed.high for _, field, allowed in KEYS if allowed is not None}
     build(dataclasses.replace(random_machine(0), **highest))

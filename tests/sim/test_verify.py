@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.slow import few
+
 ROOT = Path(__file__).parents[2]
 SMALL = ROOT / "tests/hw/small.toml"
 
@@ -88,7 +90,7 @@ def test_units_pass(tree: Path) -> None:
         assert unit["cycles"] > 1000
 
 
-@pytest.mark.parametrize("name", BROKEN)
+@pytest.mark.parametrize("name", few(BROKEN, 2))
 def test_a_broken_unit_fails(tree: Path, name: str) -> None:
     unit, file, right, wrong = BROKEN[name]
     path = tree / "intarsia" / "hw" / file

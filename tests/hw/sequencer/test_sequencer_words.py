@@ -11,10 +11,11 @@ from intarsia.arch.isa import Unit
 from tests.hw.sequencer.bench import Bench, random_segments, random_wait, wait
 from tests.hw.sequencer_model import Descriptor, random_word
 from tests.hw.sizes import DEPTH
+from tests.slow import few
 
 
 @pytest.mark.parametrize("true", [False, True])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", few(range(3), 1))
 def test_equals_the_model(seed: int, true: bool) -> None:
     rng = np.random.default_rng(seed)
     bench = Bench(rng)
@@ -36,7 +37,7 @@ def test_equals_the_model(seed: int, true: bool) -> None:
     assert bench.ended > programs // 4
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", few(range(2), 1))
 def test_stops_where_a_unit_or_the_watchdog_says_so(seed: int) -> None:
     """In any cycle, the last of a program too; the same program then begins anew."""
     rng = np.random.default_rng(seed)

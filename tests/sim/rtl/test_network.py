@@ -54,6 +54,7 @@ def test_a_network_in_the_rtl(graph, picture):
     assert found.ok
 
 
+@pytest.mark.slow  # another accelerator is compiled
 @pytest.mark.parametrize(
     "changes", [{}, {"embed": 18, "heads": 1, "layers": 1, "classes": 30}], ids=["streamed", "odd"]
 )

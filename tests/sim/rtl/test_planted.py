@@ -19,6 +19,7 @@ from intarsia.sim.rtl import compile as compiling
 from intarsia.sim.rtl import run
 from intarsia.sim.rtl.network import compare_network
 from intarsia.synth.verilog import verilog_text
+from tests.slow import few
 
 SHORT = (
     "self.length.eq(Mux(ends, end[word:block], ~Const(0, block - word)) - here[word:block])",
@@ -50,7 +51,7 @@ def plant(monkeypatch: pytest.MonkeyPatch, component: Any, method: str, old: str
     monkeypatch.setattr(component, method, names[method])
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", few(FAULTS, 1))
 def test_a_planted_fault_is_found(
     monkeypatch: pytest.MonkeyPatch, graph: Any, picture: Any, fault: str
 ) -> None:
