@@ -114,10 +114,6 @@ class Operand:
     when: When | None = None
     moved: Extent | None = None
 
-    def present(self, op: Any) -> bool:
-        """Whether the instruction has it."""
-        return self.when is None or self.when.holds(op)
-
     def memory(self, op: Any) -> Space:
         """Where it is."""
         return self.space if isinstance(self.space, Space) else getattr(op, self.space)

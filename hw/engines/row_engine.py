@@ -12,6 +12,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from intarsia.arch.isa import Instruction, Space
+from intarsia.arch.isa.instruction import fields_of
 from intarsia.arch.isa.operand import Element
 from intarsia.arch.machine import Machine
 from intarsia.hw.engines.rows import RowReader, RowWriter
@@ -95,9 +96,13 @@ class RowEngine(wiring.Component):
         super().__init__({"port": In(PORT), **reads, **write, **param, **members})
 
     def command(self, m: Module, command: Any) -> None:
-        """Assigns the fields of the unit's command; `rows` and `length` are by default those of the
-        instruction."""
-        m.d.comb += [command.rows.eq(self.field("rows")), command.length.eq(self.field("length"))]
+        """Assigns the fields of the unit's command: by default what of the instruction's fields and of the
+        parameter word's scalars has their names."""
+        wanted = command.shape().members
+        fields = [one.name for one in fields_of(self.kind) if one.name in wanted]
+        scalars = [one.name for one in (self.record.scalars if self.record else ()) if one.name in wanted]
+        m.d.comb += [command[name].eq(self.field(name)) for name in fields]
+        m.d.comb += [command[name].eq(self.parameter(name)) for name in scalars]
 
     @property
     def elements(self) -> tuple[int, ...]:

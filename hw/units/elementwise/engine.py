@@ -46,15 +46,6 @@ class ResidualEngine(ElementwiseEngine):
     def __init__(self, machine: Machine) -> None:
         super().__init__(machine, Residual, make_unit("residual", machine), Residual.lanes(machine))
 
-    def command(self, m: Module, command: Any) -> None:
-        super().command(m, command)
-        m.d.comb += [
-            command.b1.eq(self.parameter("b1")),
-            command.c1.eq(self.parameter("c1")),
-            command.b2.eq(self.parameter("b2")),
-            command.c2.eq(self.parameter("c2")),
-        ]
-
 
 class LookupEngine(ElementwiseEngine):
     """LOOKUP: uint8 pixels to int8; the table is filled through `table`."""
@@ -100,10 +91,6 @@ class ExpandEngine(ElementwiseEngine):
 
     def __init__(self, machine: Machine) -> None:
         super().__init__(machine, Expand, make_unit("expand", machine), Expand.lanes(machine))
-
-    def command(self, m: Module, command: Any) -> None:
-        super().command(m, command)
-        m.d.comb += command.factor.eq(self.field("factor"))
 
     def measure(self, m: Module) -> None:
         super().measure(m)

@@ -29,7 +29,7 @@ class LayernormEngine(RowEngine):
 
     def command(self, m: Module, command: Any) -> None:
         super().command(m, command)
-        m.d.comb += [command.c.eq(self.parameter("c")), command.wide.eq(self.field("out16"))]
+        m.d.comb += command.wide.eq(self.field("out16"))
 
     def elaborate(self, platform: Any) -> Module:
         m = super().elaborate(platform)

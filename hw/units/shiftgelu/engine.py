@@ -28,11 +28,8 @@ class GeluEngine(RowEngine):
         )[form]
         forms = list(GELU_FORMS)
         m.d.comb += [
-            command.i0.eq(self.parameter("i0")),
             command.n.eq(settings[:8]),
             command.lam.eq(settings[8:]),
             command.scaled.eq(form == forms.index("lambda-shift")),
             command.element.eq(form == forms.index("lambda-shift-elem")),
-            command.b.eq(self.parameter("b")),
-            command.c.eq(self.parameter("c")),
         ]

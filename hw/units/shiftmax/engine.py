@@ -20,9 +20,4 @@ class ShiftmaxEngine(RowEngine):
 
     def command(self, m: Module, command: Any) -> None:
         super().command(m, command)
-        m.d.comb += [
-            command.i0.eq(self.parameter("i0")),
-            command.n.eq(self.parameter("n")),
-            command.reciprocal_bits.eq(self.parameter("reciprocal_bits")),
-            command.narrow.eq(self.field("out8")),
-        ]
+        m.d.comb += command.narrow.eq(self.field("out8"))
