@@ -13,6 +13,12 @@ def quantize(
     checkpoint: Annotated[
         Path | None, typer.Option(help="FP32 checkpoint; default: the shipped scenes model.")
     ] = None,
+    network: Annotated[
+        str | None,
+        typer.Option(
+            help="What the checkpoint is taken for (`intarsia networks`); default: what it holds."
+        ),
+    ] = None,
     size: Annotated[
         str | None, typer.Option(help="tiny, small, base, large: checked against the file.")
     ] = None,
@@ -46,25 +52,26 @@ def quantize(
     from intarsia.model.integer.artifact import save_artifact
     from intarsia.model.integer.graph import QuantizeOptions
     from intarsia.model.kinds import ARTIFACT
-    from intarsia.model.networks.segmenter.checkpoint import load_checkpoint
+    from intarsia.model.networks.checkpoint import load_model
     from intarsia.model.predict import DEFAULT_CHECKPOINT
     from intarsia.model.quantize.ptq import calibrate as observe
 
     output_file(out, ARTIFACT)
     options = QuantizeOptions(gelu, softmax_bits, multiplier_bits, reciprocal_bits)
     window = parse_size(image)
-    segmenter = load_checkpoint(
+    model = load_model(
         checkpoint or DEFAULT_CHECKPOINT,
+        network=network,
         size=size,
         dataset=dataset,
         image=window,
         normalization=normalization,
         say=note,
     )
-    pictures = calibration_images(segmenter.config, calibrate, images)
+    pictures = calibration_images(model.config, calibrate, images)
     with progress(json=json) as bar:
         seen = bar.track(pictures, description="calibrating")
-        graph = observe(segmenter, seen, options).graph()
+        graph = observe(model, seen, options).graph()
     save_artifact(graph, out)
     report = {
         "artifact": out,
@@ -72,6 +79,7 @@ def quantize(
         "images": len(pictures),
         "nodes": len(graph.nodes),
         "options": graph.to_dict()["options"],
+        "network": graph.network,
         "model": graph.to_dict()["config"],
     }
     if json:

@@ -157,7 +157,7 @@ def _describe(images: list[Path], executor: "Executor", machine: str, out: Path,
 
     graph = executor.graph
     emulated = simulate(model=graph, machine=machine)
-    scales = {
+    scales: dict[str, Any] = {
         f"{one.name}_scale": np.float64(graph.tensors[one.tensor].scale or 1) for one in graph.outputs
     }
     _check_stems(images, "features")
@@ -167,7 +167,7 @@ def _describe(images: list[Path], executor: "Executor", machine: str, out: Path,
         for path, file in bar.track(list(zip(images, files, strict=True)), description="describing"):
             found = executor.outputs(cropped(read_image(path), graph.config.image))
             with replacing(file) as temporary, temporary.open("wb") as stream:
-                np.savez(stream, **found, **scales)
+                np.savez(stream, **(scales | found))
             report.append({"path": path, "features": file, "cycles": emulated.cycles})
     if json:
         emit_json({"images": report, **emulated.to_dict()})

@@ -16,9 +16,8 @@ from intarsia.model.errors import InputError
 from intarsia.model.integer.artifact import SUFFIX, load_artifact
 from intarsia.model.integer.executor import Executor
 from intarsia.model.networks import find
-from intarsia.model.networks.modules import Model
+from intarsia.model.networks.checkpoint import load_model
 from intarsia.model.networks.segmenter import Segmenter, SegmenterConfig
-from intarsia.model.networks.segmenter.checkpoint import load_checkpoint
 from intarsia.model.networks.vit.config import ViTConfig
 from intarsia.model.networks.vit.vit import ViT
 
@@ -128,13 +127,13 @@ def load_executor(path: Path) -> Executor:
 def load_predictor(path: Path, say: Callable[[str], None] | None = None) -> Predictor | Classifier:
     """The model of a file: an artifact by its suffix, a FP32 checkpoint otherwise.
 
-    say: takes a line on what of a checkpoint was taken, see `load_checkpoint`.
+    say: takes a line on what of a checkpoint was taken, see `load_model`.
     """
     if Path(path).suffix.lower() == SUFFIX:
         executor = load_executor(path)
         classifies = isinstance(executor.graph.config, ViTConfig)
         return IntegerClassifier(executor) if classifies else IntegerPredictor(executor)
-    model: Model = load_checkpoint(path, say=say)
+    model = load_model(path, say=say)
     if isinstance(model, ViT):
         return FloatClassifier(model)
     if not isinstance(model, Segmenter):

@@ -15,7 +15,7 @@ from intarsia.model.data.images import has_colour, read_image
 from intarsia.model.data.windows import Size, resized, scaled_size
 from intarsia.model.errors import InputError
 from intarsia.model.files import refusing
-from intarsia.model.networks.segmenter.config import SegmenterConfig
+from intarsia.model.networks.config import EncoderConfig
 
 PICTURES = (".png", ".jpg", ".jpeg")
 DEFAULT_COUNT = 100
@@ -57,7 +57,7 @@ class CalibrationImages(Sequence[NDArray[np.uint8]]):
 
 
 def calibration_images(
-    config: SegmenterConfig, folder: Path | None, count: int | None = None
+    config: EncoderConfig, folder: Path | None, count: int | None = None
 ) -> CalibrationImages:
     """`count` pictures of `folder` and the folders in it, evenly spread over the sorted names.
 
@@ -72,7 +72,8 @@ def calibration_images(
         raise InputError(f"the number of calibration images must be at least 1, not {count}")
     if folder is None:
         if config.dataset != "scenes":
-            raise InputError(f"--calibrate must name a folder of pictures for a model of {config.dataset}")
+            kind = config.dataset or config.network
+            raise InputError(f"--calibrate must name a folder of pictures for a model of {kind}")
         return CalibrationImages(
             range(TRAINING_SEEDS, TRAINING_SEEDS + (count or DEFAULT_COUNT)), config.image
         )

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from intarsia.model.colours import distinct
 from intarsia.model.data import ade20k, cityscapes, scenes
 from intarsia.model.data.dataset import SCENES_PALETTE
+from intarsia.model.networks.config import EncoderConfig
 from intarsia.model.networks.segmenter.config import SegmenterConfig
 
 _KNOWN = {
@@ -17,11 +18,12 @@ _KNOWN = {
 }
 
 
-def legend(config: SegmenterConfig) -> tuple[tuple[str, ...], NDArray[np.uint8]]:
+def legend(config: EncoderConfig) -> tuple[tuple[str, ...], NDArray[np.uint8]]:
     """Class names and palette uint8 [K, 3], no colour twice: the dataset's, or numbers and colours apart.
 
     Where a dataset paints two classes alike (ADE20K: one pair), the second gets a colour of its own.
     """
+    assert isinstance(config, SegmenterConfig), "only labels have a legend"
     if config.dataset in _KNOWN:
         names, palette = _KNOWN[config.dataset]
         if len(names) == config.classes:

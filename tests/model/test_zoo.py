@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 
+from intarsia.model.checkpoints.load import METADATA
 from intarsia.model.data.dataset import Scenes
 from intarsia.model.evaluate import evaluate
 from intarsia.model.export import export_onnx, run_onnx
 from intarsia.model.integer.artifact import load_artifact
 from intarsia.model.integer.executor import Executor
-from intarsia.model.networks.segmenter.checkpoint import METADATA
 from intarsia.model.predict import DEFAULT_ARTIFACT, DEFAULT_CHECKPOINT, ZOO, load_predictor
 
 

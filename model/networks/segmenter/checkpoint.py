@@ -18,7 +18,7 @@ from intarsia.model.checkpoints.encoder import encoder_state
 from intarsia.model.checkpoints.facts import facts_of, layers_of, patch_of
 from intarsia.model.checkpoints.load import METADATA, Checkpoint, open_checkpoint
 from intarsia.model.checkpoints.positions import Grid, resize_position
-from intarsia.model.checkpoints.tensors import State, fitting, shape_of, some
+from intarsia.model.checkpoints.tensors import State, fitting, shape_of
 from intarsia.model.errors import InputError
 from intarsia.model.files import refusing, replacing
 from intarsia.model.messages import shortened
@@ -65,18 +65,24 @@ def load_checkpoint(
     Raises InputError for all that a file can have wrong; unknown, missing and misshapen
     tensors are listed by name.
     """
-    if normalization not in (None, *NORMALIZATIONS):
-        raise InputError(
-            f"normalization must be one of {', '.join(NORMALIZATIONS)}, not {shortened(normalization)}"
-        )
     found = open_checkpoint(Path(path))
-    if found.layout is not None and found.layout.network == "vit":
-        model = _around_encoder(found, size, dataset, image, normalization)
-    else:
-        model = _whole(found, size, dataset, image, normalization)
+    model = segmenter_of(found, size, dataset, image, normalization)
     if say is not None and found.notes:
         say(f"{found.source}: {'; '.join(found.notes)}")
     return model
+
+
+def segmenter_of(
+    found: Checkpoint,
+    size: str | None,
+    dataset: str | None,
+    image: tuple[int, int] | None,
+    normalization: str | None,
+) -> Segmenter:
+    """The Segmenter of what a path holds, see `load_checkpoint`."""
+    if found.layout is not None and found.layout.network == "vit":
+        return _around_encoder(found, size, dataset, image, normalization)
+    return _whole(found, size, dataset, image, normalization)
 
 
 def load_encoder(model: Segmenter, path: Path) -> None:
@@ -106,7 +112,8 @@ def _whole(
         config = _proven(found, found.layout.head_width, dataset, image, normalization)
     else:
         config = _beside(source)
-        tensors = _without_head(tensors, source)
+        unused = tuple(f"encoder.{name}" for name in UNUSED)
+        tensors = {key: value for key, value in tensors.items() if not key.startswith(unused)}
     _agree(config, source, size, dataset, normalization)
     if dataset is None and found.about is None:
         # A published file does not name its dataset; the number of classes tells.
@@ -126,10 +133,19 @@ def _around_encoder(
     if size is None or dataset is None:
         raise InputError(f"{found.source} holds a ViT encoder alone: size and dataset must be given too")
     changes: dict[str, Any] = {} if image is None else {"image": image}
-    patch = patch_of(found.state, found.source)
+    state, patch = _encoder(found), patch_of(found.state, found.source)
     try:
-        config = SegmenterConfig.named(
-            size, dataset, patch=patch, normalization=_normalization(found, normalization), **changes
+        wanted = SegmenterConfig.named(size, dataset, patch=patch, **changes)
+        facts = facts_of(state, _grid_beside(found, wanted.grid), found.source)
+        config = replace(
+            wanted,
+            normalization=pixels_of(found, normalization),
+            class_token=facts.class_token,
+            distilled=facts.distilled,
+            registers=facts.registers,
+            class_position=facts.class_position or not facts.class_token,
+            pre_norm=facts.pre_norm,
+            qkv_bias=facts.qkv_bias,
         )
     except InputError as error:
         raise InputError(f"{found.source}: {error}") from None
@@ -140,12 +156,15 @@ def _around_encoder(
     return model
 
 
-def _normalization(found: Checkpoint, wanted: str | None) -> str:
+def pixels_of(found: Checkpoint, wanted: str | None) -> str:
     """Normalization of the pixels: as wanted, as the files say, or as the layout's networks have it.
 
     Where nothing tells it is "vit"; whatever was not wanted by name is said.
     """
     if wanted is not None:
+        if wanted not in NORMALIZATIONS:
+            known = ", ".join(NORMALIZATIONS)
+            raise InputError(f"normalization must be one of {known}, not {shortened(wanted)}")
         return wanted
     described = found.described
     if described.normalization is not None:
@@ -158,9 +177,13 @@ def _normalization(found: Checkpoint, wanted: str | None) -> str:
     return "vit"
 
 
+def _encoder(found: Checkpoint) -> State:
+    """A ViT's state without its classifier."""
+    return {key: value for key, value in found.state.items() if not key.startswith(UNUSED)}
+
+
 def _fill_encoder(model: Segmenter, found: Checkpoint) -> None:
-    state = {key: value for key, value in found.state.items() if not key.startswith(UNUSED)}
-    _refuse_distilled(state, ("dist_token",), found.source)
+    state = _encoder(found)
     wanted = {key: tuple(value.shape) for key, value in model.encoder.state_dict().items()}
     grid = model.config.grid
     facts = facts_of(state, _grid_beside(found, grid), found.source)
@@ -202,25 +225,10 @@ def _proven(
             classes=classes[1],
             patch=patch,
             decoder_layers=layers_of(found.state, "decoder."),
-            normalization=_normalization(found, normalization),
+            normalization=pixels_of(found, normalization),
         )
     except InputError as error:
         raise InputError(f"{found.source}: {error}") from None
-
-
-def _without_head(tensors: Mapping[str, object], source: Path) -> State:
-    """A published Segmenter's state without `encoder.head`, the classifier it never runs."""
-    _refuse_distilled(tensors, ("encoder.dist_token", "encoder.head_dist."), source)
-    return {key: value for key, value in tensors.items() if not key.startswith("encoder.head.")}
-
-
-def _refuse_distilled(tensors: Mapping[str, object], keys: tuple[str, ...], source: Path) -> None:
-    names = [key for key in tensors if key.startswith(keys)]
-    if names:
-        raise InputError(
-            f"{source}: distilled encoders are not supported: "
-            f"they have a second extra token ({some(names)})"
-        )
 
 
 def _assembled(

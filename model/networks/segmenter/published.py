@@ -25,6 +25,9 @@ HEAD_DIM = 64
 REQUIRED = ("image_size", "patch_size", "d_model", "n_heads", "n_layers", "n_cls", "normalization")
 """Entries of `net_kwargs` that a Segmenter is made from, besides `decoder`."""
 
+DECODERS = {"mask_transformer": "mask", "linear": "linear"}
+"""Names of decoders, and what `SegmenterConfig` calls them."""
+
 MERGING = re.compile(r"algm|tome|merg|prun|token_?(select|learn|drop|reduc)|keep_rate|selected_layers")
 """Names of entries of trainings in which tokens are merged, pruned or selected."""
 
@@ -56,9 +59,9 @@ _VariantLoader.add_constructor("tag:yaml.org,2002:python/tuple", _tuple)
 def variant_config(path: Path) -> SegmenterConfig:
     """The network that a published `variant.yml` describes.
 
-    Refused by name: a file that is not YAML, missing entries, a distilled encoder (it has a
-    second extra token), another decoder than the mask transformer, a training with merged tokens, and
-    numbers of which `SegmenterConfig` can make no network.
+    Refused by name: a file that is not YAML, missing entries, another decoder than the mask transformer
+    and the linear one, a training with merged tokens, and numbers of which `SegmenterConfig` can make no
+    network.
     """
     net, variant = _net_kwargs(path)
     for name, value in _entries(variant):
@@ -70,14 +73,15 @@ def variant_config(path: Path) -> SegmenterConfig:
     decoder = net.get("decoder")
     if not isinstance(decoder, dict) or "name" not in decoder:
         raise InputError(f"{path}: net_kwargs must hold a decoder with a name, not {shortened(decoder)}")
-    if decoder["name"] != "mask_transformer":
-        raise InputError(f"{path}: the decoder must be mask_transformer, not {shortened(decoder['name'])}")
+    if decoder["name"] not in DECODERS:
+        raise InputError(
+            f"{path}: the decoder must be {' or '.join(DECODERS)}, not {shortened(decoder['name'])}"
+        )
+    linear = DECODERS[decoder["name"]] == "linear"
     missing = [key for key in REQUIRED if key not in net]
-    missing += [] if "n_layers" in decoder else ["decoder n_layers"]
+    missing += [] if linear or "n_layers" in decoder else ["decoder n_layers"]
     if missing:
         raise InputError(f"{path}: net_kwargs lacks {', '.join(missing)}")
-    if net.get("distilled"):
-        raise InputError(f"{path}: distilled encoders are not supported: they have a dist_token")
     size = net["image_size"]
     if not isinstance(size, list | tuple) or [type(s) is int and s > 0 for s in size] != [True, True]:
         raise InputError(
@@ -91,10 +95,13 @@ def variant_config(path: Path) -> SegmenterConfig:
             image=(size[0], size[1]),
             classes=net["n_cls"],
             patch=net["patch_size"],
-            decoder_layers=decoder["n_layers"],
             normalization=net["normalization"],
+            distilled=bool(net.get("distilled")),
         )
-        return replace(config, decoder_heads=max(1, config.embed // HEAD_DIM))
+        if linear:
+            return replace(config, decoder="linear")
+        heads = max(1, config.embed // HEAD_DIM)
+        return replace(config, decoder_layers=decoder["n_layers"], decoder_heads=heads)
     except (InputError, TypeError) as error:
         raise InputError(f"{path}: net_kwargs describes no Segmenter: {error}") from None
 

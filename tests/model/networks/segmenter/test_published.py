@@ -202,10 +202,9 @@ def test_published_goes_through_our_file(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"distilled": True}, "distilled encoders are not supported: they have a dist_token"),
         (
-            {"decoder": {"name": "linear", "n_cls": 5}},
-            "the decoder must be mask_transformer, not 'linear'",
+            {"decoder": {"name": "upernet", "n_cls": 5}},
+            "the decoder must be mask_transformer or linear, not 'upernet'",
         ),
         ({"decoder": None}, "net_kwargs must hold a decoder with a name, not None"),
         ({"decoder": {"name": "mask_transformer"}}, "net_kwargs lacks decoder n_layers"),
@@ -295,13 +294,39 @@ def test_published_keys_are_listed(tmp_path):
     )
 
 
-def test_distilled_states_are_refused(tmp_path):
+def test_a_second_token_must_be_described(tmp_path):
     write(tmp_path, change={"encoder.dist_token": torch.ones(1, 1, 128)})
-    with refused(
-        f"{tmp_path / 'checkpoint.pth'}: distilled encoders are not supported: "
-        "they have a second extra token (encoder.dist_token)"
-    ):
+    with refused(f"{tmp_path / 'checkpoint.pth'} does not fit the model; unknown: encoder.dist_token"):
         load_checkpoint(tmp_path)
+
+
+def test_a_distilled_encoder_has_two_tokens_before_its_patches(tmp_path):
+    position = torch.randn(1, 2 + 6, 128)
+    change = {"encoder.dist_token": torch.randn(1, 1, 128), "encoder.pos_embed": position}
+    state = write(tmp_path, {**NET, "distilled": True}, change)
+    model = load_checkpoint(tmp_path)
+    assert (model.config.distilled, model.config.prefix) == (True, 2)
+    # The same network with both tokens as constants: a class token that is the sum, the other one alike.
+    with torch.no_grad():
+        x = model.encoder.embedded(torch.zeros(1, 3, 32, 48))
+    torch.testing.assert_close(x[:, 0], state["encoder.cls_token"][:, 0] + position[:, 0])
+    torch.testing.assert_close(x[:, 1], state["encoder.dist_token"][:, 0] + position[:, 1])
+    assert model.masks(torch.zeros(1, 3, 32, 48)).shape == (1, 6, 5)
+
+
+def test_a_linear_decoder(tmp_path):
+    write(tmp_path, {**NET, "decoder": {"name": "linear", "n_cls": 5}})
+    path = tmp_path / "checkpoint.pth"
+    snapshot = torch.load(path, weights_only=True)
+    state = {key: value for key, value in snapshot["model"].items() if key.startswith("encoder.")}
+    state |= {"decoder.head.weight": torch.randn(5, 128), "decoder.head.bias": torch.randn(5)}
+    torch.save({**snapshot, "model": state}, path)
+    model = load_checkpoint(tmp_path)
+    assert model.config.network == "segmenter-linear"
+    with torch.no_grad():
+        tokens = model.encoder(torch.ones(1, 3, 32, 48))[:, 1:]
+        wanted = tokens @ state["decoder.head.weight"].T + state["decoder.head.bias"]
+        torch.testing.assert_close(model.masks(torch.ones(1, 3, 32, 48)), wanted)
 
 
 def test_published_values_are_checked(tmp_path):
