@@ -6,14 +6,17 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 from intarsia.cli.main import main
 from intarsia.model.data.class_folders import cropped
-from intarsia.model.data.images import write_png
+from intarsia.model.data.images import normalize, write_png
 from intarsia.model.data.scenes import generate
-from intarsia.model.integer.artifact import save_artifact
+from intarsia.model.integer.artifact import load_artifact, save_artifact
 from intarsia.model.integer.executor import Executor
+from intarsia.model.networks.checkpoint import load_model
 from intarsia.model.quantize.ptq import quantize
+from tests.model.checkpoints import vits
 from tests.model.networks.variants import model_of
 
 
@@ -170,3 +173,25 @@ def test_features_are_written_as_arrays(capsys, artifacts, graphs, folder, tmp_p
 def test_every_network_is_exported(capsys, artifacts, tmp_path, name, values):
     found = report(capsys, "export", "--model", artifacts[name], "--onnx", tmp_path / "m.onnx")
     assert (found["compared_values"], found["mismatched_values"], found["ok"]) == (values, 0, True)
+
+
+@pytest.mark.parametrize(("head", "network"), [(True, "vit"), (False, "dinov2")])
+def test_a_checkpoint_is_quantized_as_what_it_holds(capsys, folder, tmp_path, head, network):
+    torch.save(vits.vit(scale=True, head=head), tmp_path / "vit.pth")
+    (tmp_path / "config.json").write_text(json.dumps({"num_attention_heads": 2}))
+    options = ["--checkpoint", tmp_path / "vit.pth", "--normalization", "deit", "--image", "10x14"]
+    assert "--calibrate must name a folder" in refused(capsys, "quantize", *options)
+    options += ["--calibrate", folder, "--images", 3, "--out", tmp_path / "model.intarsia"]
+    found = report(capsys, "quantize", *options)
+    assert (found["network"], found["images"]) == (network, 3)
+    assert (found["model"]["image"], found["model"]["normalization"]) == ([10, 14], "deit")
+    graph = load_artifact(tmp_path / "model.intarsia")
+    assert graph.network == network
+    with torch.no_grad():
+        model = load_model(tmp_path / "vit.pth", normalization="deit", image=(10, 14)).eval()
+        image = generate(3, (10, 14)).image
+        wanted = model.outputs(normalize(image[None], "deit"))
+    for output in graph.outputs:
+        integers = Executor(graph).outputs(image)[output.name]
+        real = integers * graph.tensors[output.tensor].scale
+        assert np.corrcoef(real.flatten(), wanted[output.name][0].numpy().flatten())[0, 1] > 0.9
