@@ -147,10 +147,12 @@ def _default_picture() -> Path:
 def _write(found: "Inference", window: Any, graph: "Graph", files: dict[str, Path]) -> None:
     from intarsia.model.data.legend import legend
     from intarsia.model.data.picture_legend import write_segmented
+    from intarsia.model.networks.segmenter.config import SegmenterConfig
 
     (output,) = graph.of_kind("labels")
-    labels = found.outputs[output.name]
-    write_segmented(files["mask"], files["overlay"], window, labels, *legend(graph.config))
+    labels, config = found.outputs[output.name], graph.config
+    assert isinstance(config, SegmenterConfig), "no other network makes labels"
+    write_segmented(files["mask"], files["overlay"], window, labels, *legend(config))
 
 
 def _report(found: "Inference") -> dict[str, Any]:

@@ -40,12 +40,12 @@ class Attention(Streamed):
 
     def _whole(self, heads: int) -> None:
         """The heads, each with all its keys and values on chip."""
-        c, tokens, queries = self.c, self.plan.tokens, self.plan.queries
+        c, tokens, most = self.c, self.plan.tokens, self.plan.queries
         q = c.arena.allocate("q", tokens * self.pitch)
         k = c.arena.allocate("k", tokens * self.pitch, apart="q")
         v = c.arena.allocate("v", tokens * self.pitch)
         self.qkv = q, k, v
-        sizes = {"scores": queries * self._score_stride, "probabilities": queries * self._weight_stride}
+        sizes = {"scores": most * self._score_stride, "probabilities": most * self._weight_stride}
         self.score_buffers, self.weight_buffers = (
             [c.arena.allocate(f"{name}{i}", size, apart="v") for i in range(2)]
             for name, size in sizes.items()
@@ -56,8 +56,9 @@ class Attention(Streamed):
             if first:
                 self._next_head(head, previous)
                 previous = None
-            q, k = (self.parted(address, tokens) for address in self.qkv[:2])
-            self._scores(head, start, q[start : start + rows], k, self.score_buffers[turn], 0)
+            queries, keys = (self.parted(address, tokens) for address in self.qkv[:2])
+            block = queries[start : start + rows]
+            self._scores(head, start, block, keys, self.score_buffers[turn], 0)
             p = self._shiftmax(head, start, rows, self.score_buffers[turn], self.weight_buffers[turn])
             if previous:
                 self._mix(*previous)

@@ -39,7 +39,7 @@ class Done(NamedTuple):
     """An instruction that was added, by its unit and its number among those of the unit."""
 
     unit: Unit
-    index: int
+    number: int
 
 
 @dataclass
@@ -119,7 +119,7 @@ class Context:
         """Note where a part of a tensor, from (row, column) on, stands after an instruction."""
         if self.emitter is not None and view.rows > 0 < view.columns:
             place = (view.address, view.stride, view.rows, view.columns, view.dtype)
-            self.emitter.probes.append(Probe(tensor, done.unit, done.index, *place, row, column, head))
+            self.emitter.probes.append(Probe(tensor, done.unit, done.number, *place, row, column, head))
 
     def some(self, items: Iterable[T]) -> list[T]:
         """All of them or, where memory is planned in brief, some of the first and the last."""

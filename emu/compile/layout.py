@@ -77,6 +77,10 @@ class Layout:
         array = self.graph.constants[name]
         return self.place(name, array.nbytes, kind, lambda: as_bytes(array))
 
+    def ones(self, name: str, count: int) -> int:
+        """So many int8 that are 1."""
+        return self.place(name, count, "constants", lambda: np.ones(count, np.uint8))
+
     def packed(
         self,
         node: Node,

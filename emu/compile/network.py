@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -252,7 +253,7 @@ def memory_image(graph: Graph, program: Program, image: NDArray[np.uint8]) -> ND
     return memory
 
 
-def outputs_of(graph: Graph, program: Program, memory: NDArray[np.uint8]) -> dict[str, NDArray[np.generic]]:
+def outputs_of(graph: Graph, program: Program, memory: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
     """What left the network, by the names of the graph's outputs, of DRAM after the program has run."""
     regions = {region.name: region for region in program.regions if region.kind in OUTPUT_KINDS}
     found = {}

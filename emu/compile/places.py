@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
-
-import numpy as np
 
 from intarsia.emu.compile.block import PARAMETERS
 from intarsia.emu.compile.layout import Layout, Packed
@@ -38,13 +35,12 @@ class Places:
         image = layout.image(pixels.integer("patch"))
         arrays = {}
         for node in nodes:
-            role = ARRAYS.get(node.op)
+            role = ARRAYS.get(node.op, "")
             if role in node.constants:
                 arrays[node.name] = layout.array(node.constants[role])
             if node.op == "mean":
-                ones = partial(np.ones, node.integer("stop") - node.integer("start"), np.uint8)
-                name = f"{node.name}.ones"
-                arrays[node.name] = layout.place(name, ones().size, "constants", ones)
+                count = node.integer("stop") - node.integer("start")
+                arrays[node.name] = layout.ones(f"{node.name}.ones", count)
         own = {node.name: node for node in nodes if node.op in WORDS}
         return cls(
             image,

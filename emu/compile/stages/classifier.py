@@ -108,7 +108,7 @@ class _Classifier(RowPart):
                 c.probe(name, c.linear(name, rows[n], out, packed[n], y), out, 0, column)
                 outs.append(out)
             if len(outs) > 1:
-                done = c.residual(output.name, *outs, outs[0], self._word(output))
+                done = c.residual(output.name, outs[0], outs[1], outs[0], self._word(output))
                 c.probe(output.name, done, outs[0], 0, column)
             c.store_rows(outs[0], self.at.outputs[output.name] + column * item, output.name)
         for name in [*names, *(f"row {turn}" for turn in range(len(rows)))]:

@@ -122,7 +122,7 @@ class SumPart(Part):
                     self._bring(view, rows, rows.start + start, places, x.stride)
                 last = addition is total.additions[-1]
                 out = target if last else views[0]
-                done = c.residual(name, *views, out, self._word(addition.node))
+                done = c.residual(name, views[0], views[1], out, self._word(addition.node))
                 c.probe(name, done, out, start)
                 if not last:
                     c.store_rows(out, places[name] + start * x.stride, name, dram_stride=x.stride)

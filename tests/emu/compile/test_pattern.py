@@ -9,6 +9,7 @@ import pytest
 
 from intarsia.emu.compile import compile_graph
 from intarsia.emu.compile.pattern import find_network
+from intarsia.emu.compile.stages.mask_head import MaskHead
 from intarsia.model.data.scenes import generate
 from intarsia.model.errors import InputError
 from intarsia.model.integer.check import check_graph
@@ -39,12 +40,14 @@ def with_node(graph, at, node, shape, dtype):
 
 def test_the_parts_of_a_network(graph):
     network = find_network(graph)
-    assert (len(network.encoder), len(network.decoder)) == (2, 2)
-    assert network.patches.cuts == (("encoder.patches", 1, 13),)
-    assert network.vectors.rows.count == 12 and network.kernels.rows.start == 12
-    assert network.decoder[1].nodes["fc2"].name == "decoder.blocks.1.fc2"
+    assert [len(stack) for stack in network.stacks] == [2, 2]
+    (between,), (tail,) = network.between, network.tails
+    assert between.normed.rows.cuts == (("encoder.patches", 1, 13),)
+    assert isinstance(tail, MaskHead)
+    assert tail.vectors.rows.count == 12 and tail.kernels.rows.start == 12
+    assert network.stacks[1][1].nodes["fc2"].name == "decoder.blocks.1.fc2"
     # Every node of the graph is a part.
-    cuts = [network.patches, network.vectors.rows, network.kernels.rows]
+    cuts = [between.normed.rows, tail.vectors.rows, tail.kernels.rows]
     found = {node.name for node in network.nodes} | {name for rows in cuts for name, _, _ in rows.cuts}
     assert found == {node.name for node in graph.nodes}
 

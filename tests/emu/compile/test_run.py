@@ -87,7 +87,7 @@ def test_runs_of_a_stack_agree_on_the_residual(banks):
         graph = with_probabilities(with_heads(graph, name, 12), name, 8)
     compiler = Compiler(graph, machine(banks=banks, bank_kib=4, stationary_kib=256))
     compiler.program()
-    plans = [compiler.plans[run.name] for run in compiler.encoder]
+    plans = [compiler.plans[run.name] for run in compiler.stacks[0]]
     assert len(plans) == 2
     assert len({plan.residual for plan in plans}) == 1
 
