@@ -27,6 +27,8 @@ class Constants:
     proj: Packed
     fc1: Packed
     fc2: Packed
+    table: int | None
+    """Of an MLP whose function is a table."""
 
     @classmethod
     def place(cls, layout: Layout, nodes: Mapping[str, Node], start: int) -> Constants:
@@ -50,7 +52,8 @@ class Constants:
             qkv.append((q, k, v))
         proj = moved(layout.packed(nodes["proj"], spread=(heads, padded(width, 16))))
         fc1, fc2 = (moved(layout.packed(nodes[key])) for key in ("fc1", "fc2"))
-        return cls(words - start, norm1 - start, norm2 - start, tuple(qkv), proj, fc1, fc2)
+        table = layout.byte_table(nodes["gelu"]) - start if nodes["gelu"].op == "table" else None
+        return cls(words - start, norm1 - start, norm2 - start, tuple(qkv), proj, fc1, fc2, table)
 
 
 class BlockPart:

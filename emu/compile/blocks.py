@@ -6,24 +6,30 @@ x -> layernorm -> linear -> gelu -> linear -> residual with x
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from intarsia.emu.compile.walk import Walk
 from intarsia.model.errors import InputError
 from intarsia.model.integer.graph import Node
 
-ATTENTION = (
-    ("proj", "linear"),
-    ("mix", "mix"),
-    ("shiftmax", "shiftmax"),
-    ("scores", "scores"),
-    ("qkv", "linear"),
-    ("norm1", "layernorm"),
-)
-"""Part and operator, from the residual back along first inputs."""
+Chain = tuple[tuple[str, tuple[str, ...]], ...]
+"""Part and operators that it may be, from a residual back along first inputs."""
 
-MLP = (("fc2", "linear"), ("gelu", "gelu"), ("fc1", "linear"), ("norm2", "layernorm"))
+ATTENTION: Chain = (
+    ("proj", ("linear",)),
+    ("mix", ("mix",)),
+    ("shiftmax", ("shiftmax",)),
+    ("scores", ("scores",)),
+    ("qkv", ("linear",)),
+    ("norm1", ("layernorm",)),
+)
+MLP: Chain = (
+    ("fc2", ("linear",)),
+    ("gelu", ("gelu", "table")),
+    ("fc1", ("linear",)),
+    ("norm2", ("layernorm",)),
+)
 
 
 @dataclass(frozen=True)
@@ -71,9 +77,7 @@ def _block(walk: Walk, last: Node) -> Block:
     return Block(nodes, frozenset(swapped))
 
 
-def _added(
-    walk: Walk, residual: Node, parts: Sequence[tuple[str, str]]
-) -> tuple[dict[str, Node], str, int]:
+def _added(walk: Walk, residual: Node, parts: Chain) -> tuple[dict[str, Node], str, int]:
     """A branch that a residual adds to the stream that it began from: its nodes, the stream, its input.
 
     Either input may be the branch. Of two problems the one further along the branch is told.
@@ -84,7 +88,7 @@ def _added(
         try:
             nodes = _chain(walk, residual, index, parts)
         except InputError as error:
-            found = walk.follows(walk.maker(residual, index), [op for _, op in parts])
+            found = walk.follows(walk.maker(residual, index), [ops for _, ops in parts])
             problems.append((found, error))
             continue
         norm = nodes[parts[-1][0]]
@@ -95,11 +99,11 @@ def _added(
     raise max(problems, key=lambda problem: problem[0])[1]
 
 
-def _chain(walk: Walk, reader: Node, index: int, parts: Sequence[tuple[str, str]]) -> dict[str, Node]:
+def _chain(walk: Walk, reader: Node, index: int, parts: Chain) -> dict[str, Node]:
     """The nodes of `parts`, from an input of `reader` back along first inputs."""
     found: dict[str, Node] = {}
-    for part, op in parts:
-        reader = found[part] = walk.source(reader, index, op)
+    for part, ops in parts:
+        reader = found[part] = walk.source(reader, index, *ops)
         index = 0
         if part == "scores" and found["mix"].inputs[1] != reader.inputs[0]:
             raise InputError(

@@ -17,7 +17,7 @@ from intarsia.arch.isa import INSTRUCTIONS, Matmul
 from intarsia.arch.isa.layernorm import CHANNEL
 from intarsia.arch.isa.matmul import OUTPUT
 from intarsia.arch.isa.record import Scalar
-from intarsia.arch.machine import ENTRY_BYTES, PARAMETER_BYTES, Machine
+from intarsia.arch.machine import ENTRY_BYTES, PARAMETER_BYTES, TABLE_BYTES, Machine
 from intarsia.arch.program import Region
 from intarsia.model.integer.graph import IMAGE, Graph, Node, Output
 
@@ -76,6 +76,11 @@ class Layout:
         """A constant of the graph as it is."""
         array = self.graph.constants[name]
         return self.place(name, array.nbytes, kind, lambda: as_bytes(array))
+
+    def byte_table(self, node: Node) -> int:
+        """The entries of a table, which LOOKUP has per channel of a pixel: three times the same."""
+        table = self.graph.constants[node.constants["table"]]
+        return self.place(node.name, TABLE_BYTES, "constants", lambda: as_bytes(np.tile(table, 3)))
 
     def ones(self, name: str, count: int) -> int:
         """So many int8 that are 1."""

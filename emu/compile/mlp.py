@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from intarsia.arch.isa import Gelu
+from intarsia.arch.isa import Gelu, Lookup, Space
+from intarsia.arch.machine import TABLE_BYTES
 from intarsia.emu.compile.block import PARAMETERS, BlockPart
 from intarsia.emu.compile.context import Matrix, groups
 from intarsia.emu.compile.view import View
@@ -20,8 +21,11 @@ class Mlp(BlockPart):
         self.c.destroy(self.mix)
 
     def mlp(self) -> None:
-        """norm2, fc1, GELU, fc2, the second residual, by groups of row blocks."""
-        self._scalars("norm2", "gelu", "residual2")
+        """norm2, fc1, GELU or another function, fc2, the second residual, by groups of row blocks."""
+        table = self.constants.table
+        self._scalars("norm2", *(("gelu",) if table is None else ()), "residual2")
+        if table is not None:
+            self.c.load(Space.TABLE, 0, table, TABLE_BYTES, self.labels["gelu"], based=True)
         self._norm_constants("norm2")
         for group in self.c.some(groups(len(self.x.blocks), self.plan.mlp_group)):
             self._mlp(group)
@@ -35,7 +39,7 @@ class Mlp(BlockPart):
         for i in group:
             self._norm("norm2", i, inputs[i], normed.stride)
         outputs = {i: c.arena.allocate(f"hidden[{i}]", x.blocks[i][1] * hidden.stride) for i in group}
-        by_row = self.nodes["gelu"].attributes["form"] != "lambda-shift-elem"
+        by_row = self.nodes["gelu"].attributes.get("form") in ("shift", "lambda-shift")
         fc1, label = self.constants.fc1, self.labels["fc1"]
         chunks = c.chunks(fc1, 1)
         for first, tiles in c.some(chunks):
@@ -58,6 +62,9 @@ class Mlp(BlockPart):
 
     def _gelu(self, x: View, start: int, column: int) -> None:
         place, size = (x.address, x.address), (x.rows, x.columns)
-        instruction = Gelu(*place, *size, x.stride, x.stride, PARAMETERS.index("gelu"))
+        strides = x.stride, x.stride
+        instruction: Gelu | Lookup = Lookup(*place, *size, *strides)
+        if self.constants.table is None:
+            instruction = Gelu(*place, *size, *strides, PARAMETERS.index("gelu"))
         done = self.c.add(instruction, self.labels["gelu"])
         self.c.probe(self.labels["gelu"], done, x, start, column)

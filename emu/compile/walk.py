@@ -52,22 +52,24 @@ class Walk:
         """The node that makes an input of `reader`; None: it is the picture."""
         return self.made.get(reader.inputs[index])
 
-    def source(self, reader: Node, index: int, op: str) -> Node:
-        """The node that makes an input of `reader`, which must be of kind `op`."""
+    def source(self, reader: Node, index: int, *ops: str) -> Node:
+        """The node that makes an input of `reader`, which must be of one of the kinds `ops`."""
         node = self.maker(reader, index)
-        if node is None or node.op != op:
+        if node is None or node.op not in ops:
             name = reader.inputs[index]
             found = name if node is None else f"{name}, which is made by {node.op}"
-            raise InputError(f"{reader.name}: must read what {op} makes to be compiled, not {found}")
+            wanted = " or ".join(ops)
+            raise InputError(f"{reader.name}: must read what {wanted} makes to be compiled, not {found}")
         return node
 
-    def follows(self, node: Node | None, ops: Sequence[str]) -> int:
-        """How many of `ops` a node and those behind it, along first inputs, are."""
-        for count, op in enumerate(ops):
-            if node is None or node.op != op:
+    def follows(self, node: Node | None, chain: Sequence[tuple[str, ...]]) -> int:
+        """How many links of a chain a node and those behind it, along first inputs, are; each may be of
+        some kinds."""
+        for count, ops in enumerate(chain):
+            if node is None or node.op not in ops:
                 return count
             node = self.maker(node)
-        return len(ops)
+        return len(chain)
 
     def rows(self, reader: Node, index: int = 0) -> Rows:
         """The rows of a tensor that a node reads, cut out by any number of `rows` nodes."""

@@ -22,7 +22,7 @@ TAILS: tuple[type[Tail], ...] = (MaskHead, LinearHead, Classifier, Features)
 
 def find_tail(walk: Walk, output: Node) -> Tail:
     """The tail that ends in a node, by the longest of the `ENDS` that begin as it does."""
-    ends = [(walk.follows(output, end), end, tail) for tail in TAILS for end in tail.ENDS]
+    ends = [(walk.follows(output, [(op,) for op in end]), end, tail) for tail in TAILS for end in tail.ENDS]
     count, _, tail = max(ends, key=lambda one: one[0])
     if not count:
         names = ", ".join(dict.fromkeys(end[0] for _, end, _ in ends))

@@ -15,6 +15,8 @@ from intarsia.model.quantize.ptq import quantize
 from intarsia.sim.rtl.network import compare_network, middle_window
 from intarsia.sim.rtl.probes import expected
 from tests.conftest import random_segmenter
+from tests.emu.compile.graphs import picture as picture_of
+from tests.emu.compile.graphs import quantized
 
 
 @pytest.mark.parametrize("shape", [(60, 80), (120, 160), (60, 200), (500, 80)])
@@ -55,6 +57,19 @@ def test_a_network_in_the_rtl(graph, picture):
 
 
 @pytest.mark.slow  # another accelerator is compiled
+@pytest.mark.parametrize(
+    "kind",
+    ["linear decoder", "distilled, many classes", "mean", "sum, LayerNorm behind",
+     "positions of patches, registers", "LayerNorm before the blocks, no bias", "features"],
+)  # fmt: skip
+def test_networks_of_other_kinds_in_the_rtl(kind):
+    """Their outputs too, whatever leaves them."""
+    found = compare_network(quantized(kind), Machine.load("tests/hw/whole.toml"), picture_of(kind))
+    assert found.comparison.problems == ()
+    assert found.wrong == {}
+    assert found.ok
+
+
 @pytest.mark.parametrize(
     "changes", [{}, {"embed": 18, "heads": 1, "layers": 1, "classes": 30}], ids=["streamed", "odd"]
 )
