@@ -6,6 +6,10 @@ import ast
 import re
 from pathlib import Path
 
+import yaml
+
+import intarsia
+
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("model", "arch", "emu", "hw", "synth", "sim", "cli")
 
@@ -98,3 +102,12 @@ def test_pages_name_files_that_are_there() -> None:
         wrong += [f"{page.name}: {link}" for link in links if not (page.parent / link).exists()]
         wrong += [f"{page.name}: make {name}" for name in TARGET.findall(text) if name not in targets]
     assert not wrong
+
+
+def test_notes_and_citation_are_of_this_version() -> None:
+    headings = re.findall(
+        r"^## \[([\d.]+)\] - ([\d-]+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE
+    )
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert headings[0] == (intarsia.__version__, citation["date-released"])
+    assert citation["version"] == intarsia.__version__
