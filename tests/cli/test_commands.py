@@ -134,10 +134,16 @@ def test_outputs_are_looked_at_before_the_work(
     monkeypatch.setattr("intarsia.model.export.export_onnx", work)
     model = ("--model", artifact)
     for arguments, message in {
-        ("run", tmp_path / "a.png", *model, "--out", tmp_path / "out"): "a_mask.png: it is a folder",
+        (
+            "run",
+            tmp_path / "a.png",
+            *model,
+            "--out",
+            tmp_path / "out",
+        ): "a_mask.png: it must be a file, not a folder",
         ("evaluate", *model, "--confusion", tmp_path / "c.bmp"): "must end in .png, .svg, .pdf",
         ("evaluate", *model, "--confusion", tmp_path / "a.png" / "c.png"): "cannot write to folder",
-        ("export", *model, "--onnx", tmp_path / "out"): "it is a folder",
+        ("export", *model, "--onnx", tmp_path / "out"): "it must be a file, not a folder",
         (
             "quantize",
             "--checkpoint",

@@ -134,7 +134,9 @@ def test_scalesim(capsys, tmp_path):
     assert main(["simulate", "--compat", "scalesim", *map(str, files)]) == 0
     assert "scores" in capsys.readouterr().out
     (tmp_path / "t.csv").write_text("nonsense")
-    assert "has no layers" in refused(capsys, "simulate", "--compat", "scalesim", *files)
+    assert "must have at least one line after the first" in refused(
+        capsys, "simulate", "--compat", "scalesim", *files
+    )
 
 
 def test_traffic(capsys):
