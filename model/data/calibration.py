@@ -80,8 +80,8 @@ def calibration_images(
     folder = Path(folder)
     with refusing(f"calibration folder {folder} cannot be read"):
         if not folder.is_dir():
-            kind = "a file" if folder.exists() else "missing"
-            raise InputError(f"calibration folder {folder} must be a folder, not {kind}")
+            wrong = "must be a folder, not a file" if folder.exists() else "does not exist"
+            raise InputError(f"calibration folder {folder} {wrong}")
         if LABEL_FOLDERS & {part.lower() for part in folder.resolve().parts[-2:]}:  # it, or a split in it
             raise InputError(f"calibration folder {folder} must hold pictures, not label maps")
         place = _pictures_of(folder)

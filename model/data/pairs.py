@@ -62,8 +62,8 @@ def existing_folder(path: Path) -> Path:
     """`path`, refused by name when it is not a folder."""
     with refusing(f"{path} cannot be read"):
         if not path.is_dir():
-            kind = "a file" if path.exists() else "missing"
-            raise InputError(f"{path} must be a folder, not {kind}")
+            wrong = "must be a folder, not a file" if path.exists() else "does not exist"
+            raise InputError(f"{path} {wrong}")
     return path
 
 

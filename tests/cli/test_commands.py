@@ -195,7 +195,7 @@ def test_run_refuses(capsys, artifact, checkpoint, picture, tmp_path):
     write_png(tmp_path / "strip.png", np.zeros((8, 60000, 3), np.uint8))
     write_png(tmp_path / "strip2.png", np.zeros((8, 600000, 3), np.uint8))
     strip = message(good, tmp_path / "strip.png", tmp_path / "strip2.png", "--model", artifact)
-    assert "strip2.png: a picture of 8 x 600000 pixels (height x width) would be scaled to" in strip
+    assert "strip2.png: a picture of 8 x 600000 pixels (height x width) must be scaled to at most" in strip
     assert "called good" in message(good, good, "--model", artifact)
     assert ".intarsia" in message(good, "--model", checkpoint)
     assert not out.exists()

@@ -74,13 +74,13 @@ def test_wrong_layouts_are_refused(root):
         f"{base}/images/training/b.jpg must have an annotation {base}/annotations/training/b.png, not none"
     )
     (base / "annotations").rename(base / "labels")
-    refused(f"{base}/annotations/training must be a folder, not missing")
+    refused(f"{base}/annotations/training does not exist")
     for name in "abc":
         (base / f"images/training/{name}.jpg").unlink()
     refused(f"{base}/images/training must hold at least one *.jpg, not none")
     base.rename(root / "other")
-    refused(f"{root}/images/training must be a folder, not missing")
-    with pytest.raises(InputError, match=f"^{root}/none must be a folder, not missing$"):
+    refused(f"{root}/images/training does not exist")
+    with pytest.raises(InputError, match=f"^{root}/none does not exist$"):
         ade20k.pairs(root / "none", "train")
 
 

@@ -74,7 +74,7 @@ def test_wrong_layouts_are_refused(tmp_path):
         with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
             cityscapes.pairs(tmp_path, "val")
 
-    refused(f"{tmp_path}/leftImg8bit/val must be a folder, not missing")
+    refused(f"{tmp_path}/leftImg8bit/val does not exist")
     (tmp_path / "leftImg8bit/val/ulm").mkdir(parents=True)
     refused(f"{tmp_path}/leftImg8bit/val must hold at least one */*_leftImg8bit.png, not none")
     annotation = add(tmp_path, "ulm", "ulm_0", np.zeros((2, 2), np.uint8))
@@ -82,7 +82,7 @@ def test_wrong_layouts_are_refused(tmp_path):
     picture = tmp_path / "leftImg8bit/val/ulm/ulm_0_leftImg8bit.png"
     refused(f"{picture} must have an annotation {annotation}, not none")
     (tmp_path / "gtFine").rename(tmp_path / "gtCoarse")
-    refused(f"{tmp_path}/gtFine/val must be a folder, not missing")
+    refused(f"{tmp_path}/gtFine/val does not exist")
 
 
 def test_suffixes_of_any_case(tmp_path):

@@ -96,7 +96,7 @@ def test_a_folder_that_the_system_refuses(tmp_path):
 
 def test_existing_folder(tmp_path):
     assert existing_folder(tmp_path) == tmp_path
-    with pytest.raises(InputError, match=f"^{tmp_path}/none must be a folder, not missing$"):
+    with pytest.raises(InputError, match=f"^{tmp_path}/none does not exist$"):
         existing_folder(tmp_path / "none")
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match=f"^{tmp_path}/file must be a folder, not a file$"):
