@@ -138,5 +138,5 @@ def test_based_moves_are_followed_and_everything_repeats() -> None:
 
 
 def test_a_move_outside_all_regions() -> None:
-    with pytest.raises(InputError, match="dram address 0x3000 is in no region, one of the program's is"):
+    with pytest.raises(InputError, match="dram address 0x3000 must be in a region of the program"):
         traffic_bits(program({Unit.LOAD: [Load(0x3000, Space.SCRATCHPAD, 0, 16)]}))
