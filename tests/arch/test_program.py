@@ -274,7 +274,7 @@ def test_a_wrong_header_is_refused_even_with_its_checksum(path, change, message)
         ),
         (
             program(regions=(Region("image", 0, 1, "picture"),)),
-            "kind of region image must be one of image, weights, constants, activations, labels, not",
+            "kind of region image must be one of image, weights, constants, activations, labels",
         ),
         (program(segments=(segment(queues=()),)), "segment encoder: queues must be 7, not 0"),
         (program(segments=(segment(labels=()),)), "segment encoder: labels must be 7, not 0"),
