@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from intarsia.model.errors import InputError
 from intarsia.model.integer.graph import IMAGE, Graph, Node
+from intarsia.model.ops import operator_of
 
 TABLE7_UNIT = 1e11
 """Bytes that the paper's Table 7 prints as 1."""
@@ -49,7 +50,7 @@ def products(graph: Graph) -> tuple[Product, ...]:
     The head's products (z' P_patch, c' P_cls, z'' c''^T) and the patch embedding are among them;
     row operators, residuals, copies and the argmax are not.
     """
-    return tuple(_product(graph, node) for node in graph.nodes if node.op in _DEPTH)
+    return tuple(found for node in graph.nodes if (found := _product(graph, node)))
 
 
 def macs(graph: Graph) -> int:
@@ -100,20 +101,10 @@ def _bytes(graph: Graph, name: str) -> int:
     return tensor.size * tensor.bits // 8
 
 
-def _product(graph: Graph, node: Node) -> Product:
-    x = graph.tensors[node.inputs[0]]
-    y_bits = 8 if node.op in ("linear", "scores") else graph.tensors[node.inputs[1]].bits
-    outputs = graph.output(node).size
-    return Product(node.name, node.op, outputs * _DEPTH[node.op](graph, node), outputs, x.bits, y_bits)
-
-
-def _columns(graph: Graph, node: Node) -> int:
-    return graph.tensors[node.inputs[0]].shape[-1]
-
-
-def _head_columns(graph: Graph, node: Node) -> int:
-    return _columns(graph, node) // 3 // node.integer("heads")
-
-
-_DEPTH = {"linear": _columns, "matmul": _columns, "scores": _head_columns, "mix": _columns}
-"""Length of the dot products of each kind of product."""
+def _product(graph: Graph, node: Node) -> Product | None:
+    inputs = [graph.tensors[name] for name in node.inputs]
+    depth, outputs = operator_of(node).depth(node, inputs), graph.output(node).size
+    if not depth:
+        return None
+    y_bits = inputs[1].bits if len(inputs) == 2 else 8  # a weight, or another part of the input
+    return Product(node.name, node.op, outputs * depth, outputs, inputs[0].bits, y_bits)

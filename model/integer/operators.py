@@ -70,6 +70,10 @@ class Operator(ABC):
         """Integer type of the output: `out_bits`, otherwise the type of the first input."""
         return f"int{node.attributes['out_bits']}" if "out_bits" in node.attributes else inputs[0].dtype
 
+    def depth(self, node: Node, inputs: Sequence[Tensor]) -> int:
+        """Multiplications for one element of the output; 0 where it is no product of matrices."""
+        return 0
+
     def reach(
         self,
         node: Node,

@@ -38,6 +38,9 @@ class Linear(Operator):
     attributes = {"out_bits": (8, 16)}
     output = "T N"
 
+    def depth(self, node: Node, inputs: Sequence[Tensor]) -> int:
+        return inputs[0].shape[1]
+
     def reach(
         self,
         node: Node,

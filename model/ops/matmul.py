@@ -26,6 +26,9 @@ class Matmul(Operator):
     attributes = {**SCALE, "out_bits": (8, 16)}
     output = "N K"
 
+    def depth(self, node: Node, inputs: Sequence[Tensor]) -> int:
+        return inputs[0].shape[1]
+
     def reach(
         self,
         node: Node,
@@ -33,7 +36,7 @@ class Matmul(Operator):
         constants: Mapping[str, Array],
         makers: Mapping[str, Node],
     ) -> float:
-        return bounds.product_reach(inputs[0].shape[1])
+        return bounds.product_reach(self.depth(node, inputs))
 
     def reference(self, node: Node, inputs: Sequence[Array], constants: Mapping[str, Array]) -> Array:
         x, y = inputs

@@ -36,6 +36,9 @@ class Mean(Operator):
         count(node.name, sizes["start"], sizes["stop"], sizes["T"])
         return super().shape(node, sizes)
 
+    def depth(self, node: Node, inputs: Sequence[Tensor]) -> int:
+        return node.integer("stop") - node.integer("start")
+
     def reach(
         self,
         node: Node,
@@ -43,7 +46,7 @@ class Mean(Operator):
         constants: Mapping[str, Array],
         makers: Mapping[str, Node],
     ) -> float:
-        return (node.integer("stop") - node.integer("start")) * bounds.INT8
+        return self.depth(node, inputs) * bounds.INT8
 
     def reference(self, node: Node, inputs: Sequence[Array], constants: Mapping[str, Array]) -> Array:
         rows = inputs[0][node.integer("start") : node.integer("stop")]

@@ -29,6 +29,9 @@ class Mix(Operator):
     attributes = {"heads": HEADS, **SCALE, "out_bits": (8,)}
     output = "T heads*D"
 
+    def depth(self, node: Node, inputs: Sequence[Tensor]) -> int:
+        return inputs[0].shape[2]
+
     def reach(
         self,
         node: Node,

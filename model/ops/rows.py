@@ -52,5 +52,5 @@ class Rows(Operator):
 def count(name: str, start: int, stop: int, total: int) -> int:
     """How many rows start..stop are; InputError by `name` where they are not among `total` ones."""
     if not 0 <= start < stop <= total:
-        raise InputError(f"{name}: rows {start}..{stop} must lie within 0..{total}")
+        raise InputError(f"{name}: rows must be one or more within 0..{total}, not {start}..{stop}")
     return stop - start

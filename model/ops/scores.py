@@ -31,6 +31,9 @@ class Scores(Operator):
     attributes = {"heads": HEADS, **SCALE, "out_bits": (8,)}
     output = "heads T T"
 
+    def depth(self, node: Node, inputs: Sequence[Tensor]) -> int:
+        return inputs[0].shape[1] // (3 * node.integer("heads"))
+
     def reach(
         self,
         node: Node,
@@ -38,7 +41,7 @@ class Scores(Operator):
         constants: Mapping[str, Array],
         makers: Mapping[str, Node],
     ) -> float:
-        return bounds.product_reach(inputs[0].shape[1] // (3 * node.integer("heads")))
+        return bounds.product_reach(self.depth(node, inputs))
 
     def reference(self, node: Node, inputs: Sequence[Array], constants: Mapping[str, Array]) -> Array:
         q, k, _ = split(inputs[0], node.integer("heads"))
