@@ -198,6 +198,7 @@ class _Builder:
             "inner": embed if self.chance(0.8) else 6 * int(self.rng.integers(1, 4)),
             "hidden": embed * int(self.pick(1, 4)) + (0 if whole else int(self.pick(0, 0, 3))),
             "form": str(self.pick(*GELU_FORMS)),
+            "table": not whole and self.chance(0.25),
             "bits": int(self.pick(8, 16)),
             "reciprocal": int(self.pick(31, 20, 46)),
             "bias": self.chance(0.8),
@@ -221,12 +222,20 @@ class _Builder:
         x = self.residual(f"{name}.residual1", y, x, options["swapped"][0])
         y = self.layernorm(f"{name}.norm2", x, 8)
         y = self.linear(f"{name}.fc1", y, options["hidden"], 8, bias)
+        y = self.activation(name, y, options)
+        y = self.linear(f"{name}.fc2", y, embed, 16, bias)
+        return self.residual(f"{name}.residual2", y, x, options["swapped"][1])
+
+    def activation(self, name: str, x: str, options: Mapping[str, Any]) -> str:
+        """A table of any function, or ShiftGELU."""
+        shape = self.tensors[x].shape
+        if options["table"]:
+            table = self.rng.integers(-128, 128, 256).astype(np.int8)
+            return self.emit(f"{name}.table", "table", [x], shape, "int8", {"table": table}, {})
         # Of few values, because their tables take longer to make than all the rest.
         gelu = {"i0": int(self.pick(1, 9, 40)), "b": int(self.pick(20001, -16384, 32767)), "c": 20}
         gelu |= {"form": options["form"], "out_bits": 8}
-        y = self.emit(f"{name}.gelu", "gelu", [y], self.tensors[y].shape, "int8", {}, gelu)
-        y = self.linear(f"{name}.fc2", y, embed, 16, bias)
-        return self.residual(f"{name}.residual2", y, x, options["swapped"][1])
+        return self.emit(f"{name}.gelu", "gelu", [x], shape, "int8", {}, gelu)
 
     def emit(
         self,

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from intarsia.arch.isa import INSTRUCTIONS, Matmul
+from intarsia.arch.isa import INSTRUCTIONS, Lookup, Matmul
 from intarsia.arch.isa.layernorm import CHANNEL
 from intarsia.arch.isa.matmul import OUTPUT
 from intarsia.arch.isa.record import Scalar
@@ -26,7 +26,8 @@ Bytes = NDArray[np.uint8]
 ALIGNMENT = 64
 """Of everything in DRAM, in bytes; a word of the memory port where that is wider."""
 
-_KINDS = {kind.mnemonic(): kind for kind in INSTRUCTIONS}
+_KINDS = {kind.mnemonic(): kind for kind in INSTRUCTIONS} | {"table": Lookup}
+"""Instructions by the operators that they carry out; those of products are not in it."""
 
 
 def padded(width: int, multiple: int) -> int:
@@ -171,9 +172,13 @@ def pack(
 
 
 def parameter_word(node: Node) -> Bytes:
-    """The scalars of one node in 16 bytes, as the instruction declares them; products are MATMULs."""
+    """The scalars of one node in 16 bytes, as the instruction declares them; products are MATMULs.
+
+    Where the instruction has none the word is empty.
+    """
     record = _KINDS.get(node.op, Matmul).parameter()
-    assert record is not None
+    if record is None:
+        return np.zeros(PARAMETER_BYTES, np.uint8)
     return record.packed(**{scalar.name: _scalar(node, scalar) for scalar in record.scalars})
 
 

@@ -9,7 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intarsia.model.data.scenes import generate
-from intarsia.model.integer.graph import Graph, QuantizeOptions
+from intarsia.model.integer.check import check_graph
+from intarsia.model.integer.graph import Graph, Node, QuantizeOptions
+from intarsia.model.ops.table import FUNCTIONS, table_of
+from intarsia.model.quantize.lower import scale_in
 from intarsia.model.quantize.ptq import quantize
 from tests.conftest import random_segmenter
 
@@ -79,3 +82,17 @@ def without_bias(graph: Graph, name: str) -> Graph:
     unused = graph.node(name).constants["bias"]
     graph = edited(graph, name, constants=constants)
     return replace(graph, constants={k: v for k, v in graph.constants.items() if k != unused})
+
+
+def with_tables(graph: Graph, *blocks: str) -> Graph:
+    """Every GELU of these blocks becomes the table of another function."""
+    nodes: list[Node] = []
+    constants, functions = dict(graph.constants), list(FUNCTIONS.values())
+    for node in graph.nodes:
+        if node.op == "gelu" and node.name.startswith(blocks):
+            key = f"{node.name}.table"
+            scale = scale_in(graph.tensors[node.inputs[0]])
+            constants[key] = table_of(functions[len(nodes) % len(functions)], scale, scale)
+            node = replace(node, op="table", constants={"table": key}, attributes={})
+        nodes.append(node)
+    return check_graph(replace(graph, nodes=tuple(nodes), constants=constants))

@@ -31,7 +31,8 @@ def test_a_lowered_mean_is_the_real_one(start, stop, bits, s_out):
 @pytest.mark.parametrize(("start", "stop"), [(5, 5), (6, 5), (0, 9), (-1, 2)])
 def test_rows_that_are_not_there_are_refused(op, start, stop):
     build = Bench(x=((8, 4), "int8", 1.0))
-    with pytest.raises(InputError, match=rf"^y: rows must be one or more within 0\.\.8, not {start}\.\.{stop}$"):
+    said = rf"^y: rows must be one or more within 0\.\.8, not {start}\.\.{stop}$"
+    with pytest.raises(InputError, match=said):
         getattr(build, op)("y", "x", start, stop)
 
 

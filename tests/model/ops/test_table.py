@@ -8,9 +8,15 @@ import numpy as np
 import pytest
 import torch
 
+from intarsia.model.data.scenes import generate
 from intarsia.model.errors import InputError
+from intarsia.model.integer.check import check_graph
+from intarsia.model.integer.executor import Executor
 from intarsia.model.ops import OPERATORS
 from intarsia.model.ops.table import FUNCTIONS, table_of
+from intarsia.model.quantize.ptq import calibrate
+from intarsia.model.quantize.walk import Walk
+from tests.model.networks.variants import model_of
 from tests.model.ops.builder import Bench
 
 BYTES = np.arange(-128, 128, dtype=np.int8)[None]
@@ -47,3 +53,21 @@ def test_the_gradient_is_that_of_the_function():
     x = torch.linspace(-2, 2, 9, requires_grad=True)
     OPERATORS["table"].real(None, x, function="tanh").sum().backward()
     torch.testing.assert_close(x.grad, 1 - torch.tanh(x.detach()) ** 2)
+
+
+def test_a_network_with_tables_in_the_place_of_gelu(monkeypatch):
+    """From calibration to integers: a walk needs nothing but the operator's name."""
+
+    def gelu(walk, name, x):
+        return walk.table(name, x, function="gelu")
+
+    monkeypatch.setattr(Walk, "gelu", gelu, raising=False)
+    image = generate(3, (22, 27)).image
+    model = calibrate(model_of("vit"), [image, generate(4, (22, 27)).image])
+    graph = check_graph(model.graph())
+    kinds = [node.op for node in graph.nodes]
+    assert kinds.count("table") == 2 and "gelu" not in kinds
+    found = model.integers(image[None])
+    for name, array in Executor(graph).tensors(image):
+        if name in found:
+            np.testing.assert_array_equal(found[name][0].numpy(), array, err_msg=name)
