@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from intarsia.arch.machine import Machine
-from intarsia.emu.compile import compile_graph, labels_of, memory_image
+from intarsia.emu.compile import compile_graph, memory_image, outputs_of
 from intarsia.emu.execute import execute
 from intarsia.model.data.scenes import generate
 from intarsia.model.errors import InputError
 from intarsia.model.integer import artifact
 from intarsia.model.integer.artifact import load_artifact
 from intarsia.model.integer.executor import Executor
-from intarsia.model.integer.graph import IMAGE, LABELS, Graph, Node, QuantizeOptions, Tensor
-from intarsia.model.networks.segmenter import Segmenter, SegmenterConfig
+from intarsia.model.integer.graph import IMAGE, Graph, Node, QuantizeOptions, Tensor
+from intarsia.model.networks import find
 from intarsia.model.ops import OPERATORS
 from intarsia.model.quantize.ptq import quantize
 from tools.fuzzing.edits import VALUES, double_a_key, dumps, edit_bytes, edit_json
@@ -30,13 +30,38 @@ from tools.fuzzing.edits import VALUES, double_a_key, dumps, edit_bytes, edit_js
 Arrays = dict[str, NDArray[Any]]
 Header = dict[str, Any]
 
-NETWORKS: tuple[tuple[dict[str, Any], dict[str, Any]], ...] = (
-    ({"embed": 8, "heads": 2, "layers": 2, "classes": 3}, {}),
+SEGMENTER = {"decoder_layers": 1, "l2norm": False}
+NETWORKS: tuple[tuple[str, dict[str, Any], dict[str, Any]], ...] = (
+    ("segmenter", {**SEGMENTER, "embed": 8, "heads": 2, "layers": 2, "classes": 3}, {}),
     (
-        {"embed": 12, "heads": 3, "layers": 1, "classes": 5, "image": (20, 16), "decoder_heads": 2},
+        "segmenter",
+        {
+            **SEGMENTER,
+            "embed": 12,
+            "heads": 3,
+            "layers": 1,
+            "classes": 5,
+            "image": (20, 16),
+            "decoder_heads": 2,
+        },
         {"gelu": "shift", "softmax_bits": 8, "reciprocal_bits": 46},
     ),
-    ({"embed": 6, "heads": 1, "layers": 2, "classes": 2}, {"gelu": "lambda-shift", "multiplier_bits": 32}),
+    (
+        "segmenter",
+        {**SEGMENTER, "embed": 6, "heads": 1, "layers": 2, "classes": 2},
+        {"gelu": "lambda-shift", "multiplier_bits": 32},
+    ),
+    (
+        "vit",
+        {"embed": 8, "heads": 2, "layers": 1, "classes": 5, "pool": "mean", "normalization": "vit"},
+        {},
+    ),
+    (
+        "vit",
+        {"embed": 6, "heads": 1, "layers": 1, "classes": 2, "distilled": True, "normalization": "vit"},
+        {},
+    ),
+    ("dinov2", {"embed": 8, "heads": 2, "layers": 1, "registers": 2}, {}),
 )
 """Small networks of which all differ: what is edited, and the emulator's time, are small too."""
 
@@ -44,13 +69,13 @@ NETWORKS: tuple[tuple[dict[str, Any], dict[str, Any]], ...] = (
 def networks() -> list[Graph]:
     """Quantized networks with random weights, every time the same."""
     graphs = []
-    for seed, (changes, options) in enumerate(NETWORKS):
-        shape = {"image": (16, 16), "patch": 8, "decoder_layers": 1, "mlp_ratio": 2, "l2norm": False}
-        config = SegmenterConfig(**{**shape, **changes})
+    for seed, (name, changes, options) in enumerate(NETWORKS):
+        network = find(name)
+        config = network.config(**{"image": (16, 16), "patch": 8, "mlp_ratio": 2, **changes})
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            segmenter = Segmenter(config).eval()
-        graphs.append(quantize(segmenter, [generate(seed, config.image).image], QuantizeOptions(**options)))
+            model = network.make(config).eval()
+        graphs.append(quantize(model, [generate(seed, config.image).image], QuantizeOptions(**options)))
     return graphs
 
 
@@ -96,13 +121,16 @@ class Judge:
         picture = generate(5, graph.config.image).image
         wanted = dict(Executor(graph, "reference").tensors(picture))
         _equal("kernels, tensor by tensor", wanted, dict(Executor(graph).tensors(picture)))
-        _equal("kernels", wanted, {LABELS: Executor(graph).run(picture)})
+        tensors = {output.name: output.tensor for output in graph.outputs}
+        found = Executor(graph).outputs(picture)
+        _equal("kernels", wanted, {tensors[name]: array for name, array in found.items()})
         try:
             program = compile_graph(graph, self.machine)
         except InputError as error:
             return f"accepted; not compiled: {error}"
         memory = execute(program, memory_image(graph, program, picture))
-        _equal("emulator", wanted, {LABELS: labels_of(graph, program, memory)})
+        found = outputs_of(graph, program, memory)
+        _equal("emulator", wanted, {tensors[name]: array for name, array in found.items()})
         return "accepted"
 
 
