@@ -8,10 +8,11 @@ from intarsia.cli.output import Json, emit_json, results
 
 
 def networks(json: Json = False) -> None:
-    """List the networks, their tasks, sizes and sources.
+    """List the networks, their tasks, sizes, sources, and the checkpoints that load.
 
     Example: intarsia networks
     """
+    from intarsia.model.checkpoints.layouts import layouts
     from intarsia.model.networks import NAMES, find
 
     found: list[dict[str, Any]] = []
@@ -22,8 +23,12 @@ def networks(json: Json = False) -> None:
             sizes[size] = {
                 key: getattr(config, key) for key in ("embed", "heads", "layers", "patch", "image")
             }
+        # A ViT's checkpoint is the encoder of a Segmenter.
+        kinds = ("vit", "segmenter") if network.task == "segmentation" else ("vit",)
+        checkpoints = [layout.name for layout in layouts() if layout.network in kinds]
         about = {key: getattr(network, key) for key in ("name", "title", "task", "source")}
-        found.append({**about, "sizes": sizes, "refused": dict(network.refused)})
+        more = {"sizes": sizes, "refused": dict(network.refused), "checkpoints": checkpoints}
+        found.append({**about, **more})
     if json:
         emit_json({"networks": found})
         return
@@ -33,6 +38,8 @@ def networks(json: Json = False) -> None:
         names = ", ".join(entry["sizes"])
         table.add_row(*(entry[key] for key in ("name", "title", "task")), names, *windows, entry["source"])
     results.print(table)
+    for entry in found:
+        results.print(f"{entry['name']} loads checkpoints of {', '.join(entry['checkpoints'])}")
     for entry in found:
         for size, why in entry["refused"].items():
             results.print(f"{entry['name']} {size} cannot be run: {why}")

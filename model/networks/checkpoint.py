@@ -47,7 +47,8 @@ def load_model(
     found = open_checkpoint(Path(path))
     name = _network(found, network, dataset)
     if name.startswith("segmenter"):
-        model: Model = segmenter_of(found, size, dataset, image, normalization)
+        decoder = "linear" if name == "segmenter-linear" else "mask"
+        model: Model = segmenter_of(found, size, dataset, image, normalization, decoder)
         if network not in (None, model.config.network):
             raise InputError(f"network must be {model.config.network} for {found.source}, not {network}")
     else:

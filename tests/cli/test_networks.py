@@ -69,6 +69,9 @@ def test_all_networks_are_listed(capsys):
     assert found["dinov2"]["sizes"]["small"] == {
         "embed": 384, "heads": 6, "layers": 12, "patch": 14, "image": [518, 518]
     }  # fmt: skip
+    assert "timm's ViT" in found["vit"]["checkpoints"]
+    assert "the published Segmenter" in found["segmenter"]["checkpoints"]
+    assert "the published Segmenter" not in found["vit"]["checkpoints"]
     assert "SwiGLU" in found["dinov2"]["refused"]["giant"]
     assert main(["networks"]) == 0
     assert "distilled" in capsys.readouterr().out

@@ -78,10 +78,11 @@ def segmenter_of(
     dataset: str | None,
     image: tuple[int, int] | None,
     normalization: str | None,
+    decoder: str = "mask",
 ) -> Segmenter:
-    """The Segmenter of what a path holds, see `load_checkpoint`."""
+    """The Segmenter of what a path holds, see `load_checkpoint`; decoder: the one that an encoder gets."""
     if found.layout is not None and found.layout.network == "vit":
-        return _around_encoder(found, size, dataset, image, normalization)
+        return _around_encoder(found, size, dataset, image, normalization, decoder)
     return _whole(found, size, dataset, image, normalization)
 
 
@@ -128,6 +129,7 @@ def _around_encoder(
     dataset: str | None,
     image: tuple[int, int] | None,
     normalization: str | None,
+    decoder: str,
 ) -> Segmenter:
     """A Segmenter of a ViT and a decoder of random weights."""
     if size is None or dataset is None:
@@ -135,7 +137,7 @@ def _around_encoder(
     changes: dict[str, Any] = {} if image is None else {"image": image}
     state, patch = _encoder(found), patch_of(found.state, found.source)
     try:
-        wanted = SegmenterConfig.named(size, dataset, patch=patch, **changes)
+        wanted = SegmenterConfig.named(size, dataset, patch=patch, decoder=decoder, **changes)
         facts = facts_of(state, _grid_beside(found, wanted.grid), found.source)
         config = replace(
             wanted,

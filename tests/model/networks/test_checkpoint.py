@@ -157,3 +157,23 @@ def test_a_name_with_a_large_number_costs_nothing(tmp_path):
     state = vits.vit() | {"blocks.99999999.norm1.weight": torch.ones(vits.D)}
     with pytest.raises(InputError, match="describes 100000000 layers, but holds only"):
         load(tmp_path, state)
+
+
+@pytest.mark.parametrize(
+    ("network", "parameters"), [("segmenter", "cls_emb"), ("segmenter-linear", "head.weight")]
+)
+def test_a_vit_becomes_the_encoder_of_a_segmenter(tmp_path, network, parameters):
+    state = vits.filled({**_widened(vits.shapes(layers=12, patches=16, distilled=True))})
+    model = load(tmp_path, state, network=network, size="tiny", dataset="scenes", image=(9, 14))
+    assert (model.config.network, model.config.distilled, model.config.prefix) == (network, True, 2)
+    assert parameters in model.decoder.state_dict()
+    assert model.masks(torch.zeros(1, 3, 9, 14)).shape == (1, 3 * 4, 10)
+    assert torch.equal(model.encoder.dist_token, state["dist_token"])
+
+
+def _widened(shapes):
+    """The same shapes with the channels of Tiny."""
+    return {
+        name: tuple(side * 24 if side % vits.D == 0 else side for side in shape)
+        for name, shape in shapes.items()
+    }
