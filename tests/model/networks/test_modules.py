@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from intarsia.model.networks.config import EncoderConfig
-from intarsia.model.networks.modules import Attention, Block
+from intarsia.model.networks.modules import Attention, Block, Encoder, folded
 
 
 @pytest.fixture(autouse=True)
@@ -53,3 +53,53 @@ def test_block_normalises_before_both_residual_branches():
     hidden = hidden * 0.5 * (1 + torch.erf(hidden / 2**0.5))
     want = y + hidden @ block.mlp.fc2.weight.T + block.mlp.fc2.bias
     torch.testing.assert_close(block(x), want, rtol=1e-4, atol=1e-4)
+
+
+def config(**changes):
+    shape = {"embed": 24, "heads": 2, "layers": 2, "image": (10, 13), "patch": 5, "normalization": "vit"}
+    return EncoderConfig(**{**shape, **changes})
+
+
+@torch.no_grad()
+def test_layer_scale_is_folded_into_the_layer_before_it():
+    model = sharpen(Encoder(config(layer_scale=True))).eval()
+    kept = {key: value.clone() for key, value in model.state_dict().items()}
+    plain = folded(model)
+    image = torch.randn(2, 3, 10, 13)
+    torch.testing.assert_close(plain(image), model(image), rtol=1e-4, atol=1e-4)
+    assert not any("ls1" in key or "ls2" in key for key in plain.state_dict())
+    assert (plain.config.layer_scale, model.config.layer_scale) == (False, True)
+    assert all(torch.equal(value, kept[key]) for key, value in model.state_dict().items())
+    assert folded(plain) is plain
+
+
+@pytest.mark.parametrize(
+    ("changes", "positioned"),
+    [({}, 1), ({"distilled": True}, 2), ({"registers": 3}, 1), ({"class_position": False}, 0)],
+    ids=str,
+)
+@torch.no_grad()
+def test_tokens_stand_before_the_patches_with_their_positions(changes, positioned):
+    model = sharpen(Encoder(config(**changes)))
+    x = model.embedded(torch.zeros(1, 3, 10, 13))
+    prefix, position = model.config.prefix, model.pos_embed[0]
+    assert x.shape == (1, prefix + 6, 24)
+    torch.testing.assert_close(x[0, prefix:], position[-6:] + model.patch_embed.proj.bias)
+    names = [name for name in ("cls_token", "dist_token", "reg_token") if hasattr(model, name)]
+    wanted = torch.cat([getattr(model, name)[0] for name in names])
+    wanted[:positioned] += position[:positioned]
+    torch.testing.assert_close(x[0, :prefix], wanted)
+
+
+@torch.no_grad()
+def test_an_encoder_without_tokens():
+    model = Encoder(config(class_token=False))
+    assert model(torch.zeros(1, 3, 10, 13)).shape == (1, 6, 24)
+
+
+@torch.no_grad()
+def test_pre_norm_stands_before_the_first_block():
+    model = sharpen(Encoder(config(pre_norm=True, layers=1)))
+    image = torch.randn(1, 3, 10, 13)
+    want = model.blocks[0](model.norm_pre(model.embedded(image)))
+    torch.testing.assert_close(model.tokens(image), want)
