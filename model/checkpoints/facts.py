@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from intarsia.model.checkpoints.positions import Grid, grid_of
 from intarsia.model.checkpoints.tensors import shape_of
@@ -44,6 +45,18 @@ class Facts:
     layer_scale: bool
     pre_norm: bool
     pool_norm: bool
+
+    @property
+    def encoder(self) -> dict[str, Any]:
+        """Those of its tokens, norms and biases, by the names of `EncoderConfig`."""
+        return {
+            "class_token": self.class_token,
+            "distilled": self.distilled,
+            "registers": self.registers,
+            "class_position": self.class_position or not self.class_token,
+            "pre_norm": self.pre_norm,
+            "qkv_bias": self.qkv_bias,
+        }
 
     @property
     def image(self) -> tuple[int, int]:

@@ -124,12 +124,7 @@ def _config(
         "mlp_ratio": facts.mlp_ratio,
         "normalization": pixels,
         "layer_scale": False,
-        "class_token": facts.class_token,
-        "distilled": facts.distilled,
-        "registers": facts.registers,
-        "class_position": facts.class_position or not facts.class_token,
-        "pre_norm": facts.pre_norm,
-        "qkv_bias": facts.qkv_bias,
+        **facts.encoder,
     }
     if network.task == "classification":
         numbers |= _classifier(facts, network, dataset)

@@ -142,12 +142,7 @@ def _around_encoder(
         config = replace(
             wanted,
             normalization=pixels_of(found, normalization),
-            class_token=facts.class_token,
-            distilled=facts.distilled,
-            registers=facts.registers,
-            class_position=facts.class_position or not facts.class_token,
-            pre_norm=facts.pre_norm,
-            qkv_bias=facts.qkv_bias,
+            **facts.encoder,
         )
     except InputError as error:
         raise InputError(f"{found.source}: {error}") from None
