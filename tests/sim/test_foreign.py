@@ -167,7 +167,7 @@ def refused(*files: str, tool: str = "verilator") -> str:
         (
             "[LANES-1:0][31:0] i__payload",
             "[31:0] i__payload [LANES]",
-            "port i__payload is an input that is no vector of bits, an input of 128",
+            "port i__payload must be an input of 128 bits, not an input that is no vector of bits",
         ),
     ],
 )
@@ -185,7 +185,9 @@ def test_files_that_are_wrong_are_refused(theirs):
     Path("bad.v").write_text("module affine; wire 3; endmodule")
     assert refused("none.v") == "none.v does not exist"
     assert refused("types.svh") == "--rtl must be files .v and .sv, not types.svh"
-    assert "module scale is no affine of small: port clk is missing" in refused("scale.sv")
+    assert "module scale is no affine of small: port clk must be an input of 1 bit, not missing" in refused(
+        "scale.sv"
+    )
     assert "Call it affine: a, b are used by no other one" in refused("two.v")
     message = refused("bad.v")
     assert f"{theirs}/bad.v:1:" in message
