@@ -7,12 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from intarsia.arch.isa import Lookup
 from intarsia.arch.machine import Machine
 from intarsia.arch.program import Program
 from intarsia.emu.compile import compile_graph, memory_image, outputs_of
 from intarsia.emu.compile.pattern import find_network
 from intarsia.emu.execute import execute
 from intarsia.model.errors import InputError
+from intarsia.model.integer.check import check_graph
 from intarsia.model.integer.executor import Executor
 from intarsia.model.integer.graph import Output
 from intarsia.model.networks.dinov2.config import Dinov2Config
@@ -73,11 +75,32 @@ def test_as_many_classes_as_there_can_be():
     assert disagreements(graph, small_machine(), image) == []
 
 
+@pytest.mark.parametrize("banks", MEMORY.values(), ids=MEMORY)
+def test_a_table_in_the_place_of_gelu(banks):
+    """In one of two blocks, which is a segment of its own then."""
+    name, kind = "encoder.blocks.1.gelu", "class token"
+    table = np.random.default_rng(1).integers(-128, 128, 256).astype(np.int8)
+    graph = quantized(kind)
+    nodes = [replace(n, op="table", constants={"table": "t"}, attributes={}) for n in graph.nodes]
+    nodes = tuple(new if old.name == name else old for old, new in zip(graph.nodes, nodes, strict=True))
+    graph = check_graph(replace(graph, nodes=nodes, constants={**graph.constants, "t": table}))
+    assert disagreements(graph, small_machine(banks=banks), picture(kind)) == []
+    program = compile_graph(graph, small_machine(banks=banks))
+    lookups = [sum(isinstance(op, Lookup) for q in s.queues for op in q) > 0 for s in program.segments]
+    assert lookups == [True, False, True, False]
+
+
 def test_features_of_a_whole_layernorm_and_of_some_of_its_rows():
     graph = quantized("features")
     outputs = (*graph.outputs, Output("all", "encoder.norm", "features"))
     graph = replace(graph, outputs=outputs)
     assert disagreements(graph, small_machine(), picture("features")) == []
+
+
+def test_classes_and_features_of_one_network():
+    graph = quantized("distilled, many classes")
+    graph = replace(graph, outputs=(*graph.outputs, Output("all", "encoder.norm", "features")))
+    assert disagreements(graph, small_machine(), picture("distilled, many classes")) == []
 
 
 def test_features_of_16_bits():
