@@ -40,7 +40,7 @@ def check_program(program: Program, timeline: Timeline | None = None) -> None:
 
     - every WAIT is met, and no instruction stops the machine by itself (`arch.legal`);
     - nothing is written over what the same instruction reads or writes;
-    - LOADs read DRAM inside regions, STOREs stay inside those of activations and labels;
+    - LOADs read DRAM inside regions, STOREs stay inside those of activations and outputs;
     - no two units hold the same port of a bank together;
     - every byte that is read was written before, and nothing is overwritten while it is read or written,
       by granules of 16 bytes: in the on-chip memories and in what the program keeps in DRAM.

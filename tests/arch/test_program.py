@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from intarsia.arch.isa import Gelu, Load, Lookup, Matmul, Space, Store, Unit, Wait
 from intarsia.arch.machine import PRESETS, Machine
-from intarsia.arch.program import REGION_KINDS, Probe, Program, Region, Segment
+from intarsia.arch.program import REGION_KINDS, Output, Probe, Program, Region, Segment
 from intarsia.model.errors import InputError
 
 PREFIX = struct.Struct("<8sIIQ")
@@ -274,7 +274,7 @@ def test_a_wrong_header_is_refused_even_with_its_checksum(path, change, message)
         ),
         (
             program(regions=(Region("image", 0, 1, "picture"),)),
-            "kind of region image must be one of image, weights, constants, activations, labels",
+            f"kind of region image must be one of {', '.join(REGION_KINDS)}, not 'picture'",
         ),
         (program(segments=(segment(queues=()),)), "segment encoder: queues must be 7, not 0"),
         (program(segments=(segment(labels=()),)), "segment encoder: labels must be 7, not 0"),
@@ -313,3 +313,51 @@ def test_a_base_inside_a_word_of_the_bus_is_refused(tmp_path, name):
     with pytest.raises(InputError) as refusal:
         program(segments=(segment(**{name: 100}),)).save(tmp_path / "x.bin")
     assert f"{name} must be a multiple of memory.width_bytes = 16, not 100" in str(refusal.value)
+
+
+CLASSES, FEATURES = Region("scores", 64, 20, "classes"), Region("rows", 128, 64, "features")
+
+
+def with_outputs(*outputs, label_dtype="", regions=(CLASSES, FEATURES)):
+    return program(label_dtype=label_dtype, regions=regions, outputs=outputs)
+
+
+def test_outputs_other_than_labels_come_back(path):
+    made = with_outputs(Output("scores", "int16"), Output("rows", "int8"))
+    made.save(path)
+    assert Program.load(path) == made
+    assert [made.output_dtype(region) for region in made.regions] == ["int16", "int8"]
+
+
+def test_labels_beside_other_outputs(path):
+    regions = CLASSES, Region("labels", 128, 64, "labels")
+    made = with_outputs(Output("scores", "int16"), label_dtype="uint16", regions=regions)
+    made.save(path)
+    assert Program.load(path) == made
+    assert [made.output_dtype(region) for region in made.regions] == ["int16", "uint16"]
+
+
+def test_labels_alone_need_no_list_of_outputs(path):
+    assert b'"outputs"' not in path.read_bytes()
+    assert Program.load(path).outputs == ()
+
+
+@pytest.mark.parametrize(
+    "outputs, sentence",
+    [
+        ([Output("scores", "int16")], "the dtype of region rows must be listed in outputs, not missing"),
+        (
+            [Output("scores", "int16"), Output("rows", "int8"), Output("x", "int8")],
+            "output x must be a region of labels, classes, features, not missing",
+        ),
+    ],
+)
+def test_outputs_that_contradict_the_regions_are_refused(outputs, sentence, path):
+    with pytest.raises(InputError) as error:
+        with_outputs(*outputs).save(path)
+    assert str(error.value) == sentence
+
+
+def test_an_output_of_another_type_is_refused(path):
+    with pytest.raises(InputError, match="dtype of output scores"):
+        with_outputs(Output("scores", "float32"), Output("rows", "int8")).save(path)
