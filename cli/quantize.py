@@ -22,6 +22,9 @@ def quantize(
     size: Annotated[
         str | None, typer.Option(help="tiny, small, base, large: checked against the file.")
     ] = None,
+    heads: Annotated[
+        int | None, typer.Option(help="Of the attention, where neither the file nor --size tells.")
+    ] = None,
     dataset: Annotated[str | None, typer.Option(help="ade20k, cityscapes or scenes.")] = None,
     image: Image = None,
     normalization: Normalization = None,
@@ -66,6 +69,7 @@ def quantize(
         dataset=dataset,
         image=window,
         normalization=normalization,
+        heads=heads,
         say=note,
     )
     pictures = calibration_images(model.config, calibrate, images)

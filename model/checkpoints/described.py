@@ -12,7 +12,7 @@ from intarsia.model.checkpoints.documents import read_json
 from intarsia.model.errors import InputError
 from intarsia.model.files import refusing
 from intarsia.model.messages import shortened
-from intarsia.model.networks.segmenter.config import NORMALIZATIONS
+from intarsia.model.networks.config import NORMALIZATIONS
 
 GELUS = ("gelu", None)
 """Activations of the MLP that are run; None: nothing is said."""
@@ -23,13 +23,15 @@ class Described:
     """Numbers that the files beside the weights say; None where they do not.
 
     heads: of the attention;  image: (height, width) in pixels of the position embedding;
-    normalization: a name of NORMALIZATIONS;  said_by: "X says", for messages.
+    normalization: a name of NORMALIZATIONS;  said_by: "X says", for messages;
+    pool: timm's global_pool, "token" or "avg".
     """
 
     heads: int | None = None
     image: tuple[int, int] | None = None
     normalization: str | None = None
     said_by: str = ""
+    pool: str | None = None
 
 
 def described_in(folder: Path) -> Described:
@@ -42,6 +44,12 @@ def described_in(folder: Path) -> Described:
     if about.get("hidden_act") not in GELUS:
         raise InputError(
             f"{folder / 'config.json'}: hidden_act must be gelu, not {shortened(about['hidden_act'])}"
+        )
+    arguments = about.get("model_args")
+    activation = arguments.get("act_layer") if isinstance(arguments, dict) else None
+    if activation not in GELUS or "quickgelu" in str(about.get("architecture")):
+        raise InputError(
+            f"{folder / 'config.json'}: act_layer must be gelu, not {shortened(activation or 'quick_gelu')}"
         )
     pretrained = about.get("pretrained_cfg")
     timm = {**about, **pretrained} if isinstance(pretrained, dict) else about
@@ -62,6 +70,7 @@ def described_in(folder: Path) -> Described:
         _image(about.get("image_size", _last_two(timm.get("input_size")))),
         normalization,
         said_by,
+        pool if isinstance(pool := about.get("global_pool"), str) else None,
     )
 
 

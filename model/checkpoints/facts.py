@@ -11,9 +11,7 @@ from typing import Any
 from intarsia.model.checkpoints.positions import Grid, grid_of
 from intarsia.model.checkpoints.tensors import shape_of
 from intarsia.model.errors import InputError
-
-MAX_PATCH = 1024
-"""Pixels of a patch, down and across."""
+from intarsia.model.networks.config import MAX_PATCH
 
 _BLOCK = re.compile(r"blocks\.(\d{1,9})\.")
 

@@ -21,7 +21,8 @@ def find_state(data: object, source: Path) -> tuple[State, list[str]]:
     """The mapping of names to tensors in what a file holds, and notes on what was taken.
 
     It is the mapping itself where a network's tensors lie in it; else what one of the USUAL entries holds;
-    else the only entry that is one. Raises InputError where there is none, or several and none is usual.
+    else the only entry that is one. What lies beside its tensors, under a name without parts, is left out.
+    Raises InputError where there is no such mapping, or several and none is usual.
     """
     path: list[str] = []
     note = ""
@@ -43,7 +44,12 @@ def find_state(data: object, source: Path) -> tuple[State, list[str]]:
         data = data[taken]
     if not isinstance(data, Mapping) or not all(isinstance(key, str) for key in data):
         raise InputError(f"{source} must hold a state dict (names to tensors), not a {type(data).__name__}")
-    return dict(data), [note] if note else []
+    beside = [key for key, value in data.items() if "." not in key and not _is_array(value)]
+    state = {key: value for key, value in data.items() if key not in set(beside)}
+    notes = [note] if note else []
+    if not state:
+        return dict(data), notes
+    return state, notes + ([f"not used: {some(beside)}"] if beside else [])
 
 
 def _holding(data: object) -> dict[str, int]:
@@ -68,6 +74,8 @@ def _tensors(data: object) -> int:
     """Tensors of numbers in a mapping itself; a scalar such as a loss is none of a network."""
     if not isinstance(data, Mapping):
         return 0
-    return sum(
-        isinstance(key, str) and isinstance(value, Tensor) and value.ndim > 0 for key, value in data.items()
-    )
+    return sum(isinstance(key, str) and _is_array(value) for key, value in data.items())
+
+
+def _is_array(value: object) -> bool:
+    return isinstance(value, Tensor) and value.ndim > 0

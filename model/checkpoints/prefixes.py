@@ -11,7 +11,8 @@ WRAPPERS = re.compile(r"(?<![^.])(_orig_mod|_fsdp_wrapped_module|_checkpoint_wra
 """Parts of a name that a compiled or wrapped module leaves anywhere; no network calls its own so."""
 
 NETWORKS = (
-    "teacher", "model_ema", "ema_model", "model", "net", "backbone", "base_encoder", "encoder_q",
+    "teacher", "model_ema", "ema_model", "model", "net", "network", "backbone", "base_encoder", "encoder_q",
+    "encoder", "vit", "trunk",
 )  # fmt: skip
 """Modules of a training that a network lies in, the one to take first."""
 
@@ -40,7 +41,7 @@ def bare(state: Mapping[str, object], known: Callable[[Collection[str]], bool]) 
             first = next(iter(firsts))
         else:
             chosen = next((name for name in NETWORKS if name in firsts), None)
-            if chosen is None or not all(name in COMPANIONS for name in firsts - {chosen}):
+            if chosen is None or not all(_is_companion(name) for name in firsts - {chosen}):
                 return dict(state), []
             first = chosen
             dropped += sorted(firsts - {chosen})
@@ -51,3 +52,7 @@ def bare(state: Mapping[str, object], known: Callable[[Collection[str]], bool]) 
         return dict(state), []
     notes = [f"names are without {''.join(removed)}"] if removed else []
     return found, notes + ([f"not used: {some(dropped)}"] if dropped else [])
+
+
+def _is_companion(name: str) -> bool:
+    return name in COMPANIONS or re.fullmatch(r"(train|val|valid|test)_\w+|metrics?", name) is not None

@@ -14,6 +14,7 @@ from intarsia.model.checkpoints.facts import Facts, facts_of, patch_of
 from intarsia.model.checkpoints.load import Checkpoint, open_checkpoint
 from intarsia.model.checkpoints.tensors import State
 from intarsia.model.errors import InputError
+from intarsia.model.messages import shortened
 from intarsia.model.networks import find
 from intarsia.model.networks.config import EncoderConfig
 from intarsia.model.networks.modules import Model
@@ -33,6 +34,7 @@ def load_model(
     dataset: str | None = None,
     image: tuple[int, int] | None = None,
     normalization: str | None = None,
+    heads: int | None = None,
     say: Callable[[str], None] | None = None,
 ) -> Model:
     """The FP32 network of a checkpoint, recognized by what the file holds.
@@ -40,6 +42,7 @@ def load_model(
     network: which it must be; default: a Segmenter where the file has one, or where `dataset` is one of
     Segmenter's, whose decoder then is random; a ViT where the file has a classifier; DINOv2 where it has
     LayerScale and none.
+    heads: of the attention, where neither the files nor `size` tell.
     The others are those of `segmenter.checkpoint.load_checkpoint`.
 
     Raises InputError for all that a file can have wrong, and for a network that it does not hold.
@@ -52,7 +55,9 @@ def load_model(
         if network not in (None, model.config.network):
             raise InputError(f"network must be {model.config.network} for {found.source}, not {network}")
     else:
-        model = _vit(found, find(name), size, dataset, image, normalization)
+        model = _vit(found, find(name), size, dataset, image, normalization, heads)
+    if heads not in (None, model.config.heads):
+        raise InputError(f"heads must be {model.config.heads} for {found.source}, not {shortened(heads)}")
     if say is not None and found.notes:
         say(f"{found.source}: {'; '.join(found.notes)}")
     return model
@@ -85,10 +90,11 @@ def _vit(
     dataset: str | None,
     image: tuple[int, int] | None,
     normalization: str | None,
+    heads: int | None,
 ) -> Model:
     """A network that is a ViT, with or without a classifier."""
     source = found.source
-    unused = ("pre_logits.",) if network.task == "classification" else UNUSED
+    unused = () if network.task == "classification" else UNUSED  # a classifier runs all that it has
     state = {key: value for key, value in found.state.items() if not key.startswith(unused)}
     patch = patch_of(state, source)
     window = found.described.image or image or (patch, patch)
@@ -97,22 +103,48 @@ def _vit(
         # Before any module is made: a damaged name must not cost hours.
         raise InputError(f"{source} describes {facts.layers} layers, but holds only {len(state)} tensors")
     try:
-        config = _config(found, facts, network, size, dataset, pixels_of(found, normalization))
+        count = _heads(found, facts.embed, network, size, heads)
+        pixels = pixels_of(found, normalization, _usual(network))
+        config = _config(found, facts, network, size, dataset, pixels, count)
         target = config if image is None else replace(config, image=image)
     except InputError as error:
         raise InputError(f"{source}: {error}") from None
     return _filled(network, target, state, facts, found)
 
 
+def _usual(network: Network) -> str | None:
+    """The normalization of a network that is always trained with the same; ViT is not."""
+    return None if network.name == "vit" else network.named(network.default_size).normalization
+
+
+def _heads(found: Checkpoint, embed: int, network: Network, size: str | None, wanted: int | None) -> int:
+    """Attention heads of a ViT with `embed` channels, which no state dict holds.
+
+    As the files say, as wanted, as the size or the known sizes of that width have, else of HEAD_WIDTH
+    channels, which is noted. Raises InputError where nothing tells.
+    """
+    named = network.named(size).heads if size is not None else None
+    known = {shape["heads"] for shape in network.sizes.values() if shape["embed"] == embed}
+    for heads in (found.described.heads, wanted, named, *known):
+        if heads is not None:
+            return int(heads)
+    if embed % HEAD_WIDTH:
+        raise InputError(f"heads must be given for {embed} channels: the file does not say it")
+    found.notes.append(f"heads of {HEAD_WIDTH} channels, as published ViTs have")
+    return embed // HEAD_WIDTH
+
+
 def _config(
-    found: Checkpoint, facts: Facts, network: Network, size: str | None, dataset: str | None, pixels: str
+    found: Checkpoint,
+    facts: Facts,
+    network: Network,
+    size: str | None,
+    dataset: str | None,
+    pixels: str,
+    heads: int,
 ) -> EncoderConfig:
-    """The numbers that the tensors prove, with a number of heads."""
+    """The numbers that the tensors prove, with pixels and heads, held against the size."""
     named = None if size is None else network.named(size)
-    heads = found.described.heads or (named.heads if named else 0)
-    if not heads:
-        heads = max(1, facts.embed // HEAD_WIDTH)
-        found.notes.append(f"heads of {facts.embed // heads} channels, as published ViTs have")
     if facts.mlp_ratio is None:
         raise InputError("channels of the MLP must be a multiple of embed, not another number")
     numbers: dict[str, Any] = {
@@ -127,7 +159,7 @@ def _config(
         **facts.encoder,
     }
     if network.task == "classification":
-        numbers |= _classifier(facts, network, dataset)
+        numbers |= _classifier(found, facts, network, dataset)
     elif dataset is not None:
         network.named(network.default_size, dataset)  # refuses it
     config = network.config(**numbers)
@@ -139,7 +171,7 @@ def _config(
     return config
 
 
-def _classifier(facts: Facts, network: Network, dataset: str | None) -> dict[str, Any]:
+def _classifier(found: Checkpoint, facts: Facts, network: Network, dataset: str | None) -> dict[str, Any]:
     if facts.classes is None:
         raise InputError(f"{network.name} must have a classifier head.weight [classes, embed], not none")
     known = {values["classes"]: name for name, values in network.datasets.items()}
@@ -149,7 +181,9 @@ def _classifier(facts: Facts, network: Network, dataset: str | None) -> dict[str
             classes = getattr(wanted, "classes", None)
             raise InputError(f"classes must be {classes} for dataset {dataset}, not {facts.classes}")
     # timm's fc_norm stands after the mean of the patches; without it the class token is what is classified.
-    mean = facts.pool_norm or not facts.class_token
+    mean = facts.pool_norm or not facts.class_token or found.described.pool == "avg"
+    if mean:
+        found.notes.append("the classifier sees the mean of the patches")
     return {
         "classes": facts.classes,
         "dataset": known.get(facts.classes),

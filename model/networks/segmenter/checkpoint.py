@@ -146,6 +146,10 @@ def _around_encoder(
         )
     except InputError as error:
         raise InputError(f"{found.source}: {error}") from None
+    if found.described.heads not in (None, config.heads):
+        raise InputError(
+            f"heads of size {size} must be {found.described.heads} as config.json says, not {config.heads}"
+        )
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(SEED)
         model = Segmenter(config)
@@ -153,8 +157,8 @@ def _around_encoder(
     return model
 
 
-def pixels_of(found: Checkpoint, wanted: str | None) -> str:
-    """Normalization of the pixels: as wanted, as the files say, or as the layout's networks have it.
+def pixels_of(found: Checkpoint, wanted: str | None, usual: str | None = None) -> str:
+    """Normalization of the pixels: as wanted, as the files say or prove, or as `usual` for the network.
 
     Where nothing tells it is "vit"; whatever was not wanted by name is said.
     """
@@ -167,6 +171,9 @@ def pixels_of(found: Checkpoint, wanted: str | None) -> str:
     if described.normalization is not None:
         found.notes.append(f"normalization {described.normalization} as {described.said_by}")
         return described.normalization
+    if usual is not None:
+        found.notes.append(f"normalization {usual} as this network has it")
+        return usual
     others = " or ".join(name for name in NORMALIZATIONS if name != "vit")
     found.notes.append(
         f"normalization vit was supposed, the file does not say it; {others} must be asked for"
@@ -203,10 +210,16 @@ def _proven(
     """The numbers of a Segmenter that its tensors prove, with attention heads of `head_width` channels."""
     encoder: State = {k[8:]: value for k, value in found.state.items() if k.startswith("encoder.")}
     classes = shape_of(found.state.get("decoder.cls_emb"))
-    if len(classes) != 3:
+    linear = shape_of(found.state.get("decoder.head.weight"))
+    decoder: dict[str, Any]
+    if len(classes) == 3:
+        decoder = {"classes": classes[1], "decoder_layers": layers_of(found.state, "decoder.")}
+    elif len(linear) == 2:
+        decoder = {"classes": linear[0], "decoder": "linear"}
+    else:
         raise InputError(
-            f"{found.source}: decoder.cls_emb must be a tensor [1, classes, embed], not {classes}: "
-            "only the mask transformer is run"
+            f"{found.source} must hold decoder.cls_emb [1, classes, embed] or decoder.head.weight "
+            f"[classes, embed], not {classes or linear}"
         )
     patch = patch_of(encoder, found.source)
     window = image or DATASETS[dataset or "ade20k"]["image"]
@@ -219,10 +232,9 @@ def _proven(
             heads=heads,
             layers=facts.layers,
             image=facts.image,
-            classes=classes[1],
             patch=patch,
-            decoder_layers=layers_of(found.state, "decoder."),
             normalization=pixels_of(found, normalization),
+            **decoder,
         )
     except InputError as error:
         raise InputError(f"{found.source}: {error}") from None

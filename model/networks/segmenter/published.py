@@ -73,7 +73,7 @@ def variant_config(path: Path) -> SegmenterConfig:
     decoder = net.get("decoder")
     if not isinstance(decoder, dict) or "name" not in decoder:
         raise InputError(f"{path}: net_kwargs must hold a decoder with a name, not {shortened(decoder)}")
-    if decoder["name"] not in DECODERS:
+    if not isinstance(decoder["name"], str) or decoder["name"] not in DECODERS:
         raise InputError(
             f"{path}: the decoder must be {' or '.join(DECODERS)}, not {shortened(decoder['name'])}"
         )

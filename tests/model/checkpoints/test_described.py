@@ -50,6 +50,12 @@ def test_what_is_said(tmp_path, config, preprocessor, want):
     [
         ({"hidden_act": "quick_gelu"}, None, "config.json: hidden_act must be gelu, not 'quick_gelu'"),
         (
+            {"architecture": "vit_base_patch16_clip_quickgelu_224"},
+            None,
+            "config.json: act_layer must be gelu, not 'quick_gelu'",
+        ),
+        ({"model_args": {"act_layer": "silu"}}, None, "config.json: act_layer must be gelu, not 'silu'"),
+        (
             None,
             {"image_mean": [0.48145466, 0.4578275, 0.40821073], "image_std": [0.27, 0.26, 0.276]},
             "preprocessor_config.json: the normalization of pixels must be vit (mean (0.5, 0.5, 0.5), "

@@ -111,6 +111,24 @@ def test_networks_beside_their_training(tmp_path):
         assert found.notes[1].startswith("not used: ")
 
 
+def test_a_network_beside_the_metrics_of_its_training(tmp_path):
+    want = vits.vit(head=False)
+    others = {
+        "val_acc.correct": torch.ones(2),
+        "criterion.weight": torch.ones(3),
+        "head.bias": torch.ones(3),
+    }
+    state = {f"encoder.{name}": value for name, value in want.items()} | others
+    torch.save(state | {"epoch": 3, "args": argparse.Namespace()}, tmp_path / "a.pth")
+    found = open_checkpoint(tmp_path / "a.pth")
+    assert set(found.state) == set(want)
+    assert found.notes == [
+        "not used: epoch, args",
+        "names are without encoder.",
+        "not used: criterion, head, val_acc",
+    ]
+
+
 def test_a_head_of_another_network_is_not_dropped(tmp_path):
     path = tmp_path / "a.pth"
     others = {"fpn.0.weight": torch.ones(2, 2), "head.weight": torch.ones(2, 2)}

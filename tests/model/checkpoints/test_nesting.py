@@ -12,6 +12,7 @@ from intarsia.model.errors import InputError
 
 STATE = {"a.weight": torch.ones(2), "b.weight": torch.ones(2)}
 OTHER = {"c.weight": torch.ones(2)}
+BESIDE = "not used: optimizer, epoch, loss"
 AMONG = "state_dict was taken, not state_dict_ema"
 
 
@@ -31,7 +32,7 @@ AMONG = "state_dict was taken, not state_dict_ema"
         ({"model": {"name": "vit"}, "net": STATE}, STATE, ["net was taken"]),
         ({"rng_state": torch.ones(5), "net": STATE}, STATE, ["net was taken"]),
         ({"optimizer": {"state": {0: OTHER}}, "net": STATE}, STATE, ["net was taken"]),
-        ({**STATE, "extra": OTHER}, {**STATE, "extra": OTHER}, []),
+        ({**STATE, "optimizer": OTHER, "epoch": 3, "loss": torch.ones(())}, STATE, [BESIDE]),
     ],
 )
 def test_what_is_taken(data, want, notes):
