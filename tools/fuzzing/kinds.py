@@ -6,6 +6,7 @@ AssertionError where two ways to the same result disagree. Anything else that it
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import io
 import json
@@ -33,7 +34,8 @@ from intarsia.emu.topology import read_topology
 from intarsia.model.data.images import read_image, read_map
 from intarsia.model.errors import InputError
 from intarsia.model.integer.artifact import save_artifact
-from intarsia.model.networks.segmenter import Segmenter, SegmenterConfig, load_checkpoint, save_checkpoint
+from intarsia.model.networks.checkpoint import load_model
+from intarsia.model.networks.segmenter import Segmenter, SegmenterConfig, save_checkpoint
 from tools.fuzzing import artifacts
 from tools.fuzzing.edits import dumps, edit_bytes, edit_json, edit_text
 
@@ -209,7 +211,7 @@ def program_kind() -> Kind:
 
 
 def checkpoint_kind() -> Kind:
-    """FP32 checkpoints: ours, and published ones in both formats of torch.save."""
+    """FP32 checkpoints: ours, published ones in both formats of torch.save, shards, a hub's folder."""
     config = SegmenterConfig(
         embed=64, heads=1, layers=1, decoder_layers=1, image=(16, 16), patch=16, classes=5
     )
@@ -223,19 +225,33 @@ def checkpoint_kind() -> Kind:
     variant = yaml.dump({"net_kwargs": net, "dataset_kwargs": {"dataset": "x"}})
 
     def write(path: Path, rng: random.Random | None) -> str:
-        kind = rng.choice(("ours", "zip", "legacy", "variant", "pickle")) if rng else "ours"
+        kinds = ("ours", "zip", "legacy", "variant", "pickle", "index", "hub")
+        kind = rng.choice(kinds) if rng else "ours"
         (path.parent / "variant.yml").write_text(variant)
-        if kind == "ours":
+        for name in ("a.index.json", "config.json"):
+            (path.parent / name).unlink(missing_ok=True)
+        if kind in ("ours", "index"):
             save_checkpoint(model, path)
         else:
+            prefix = rng.choice(("", "module.", "_orig_mod.model.")) if rng else ""
+            state = {prefix + name: value for name, value in model.state_dict().items()}
+            if kind == "hub":  # the encoder alone
+                state = {name: value for name, value in state.items() if "encoder." in name}
             torch.save(
-                {"model": model.state_dict(), "epoch": 1},
+                {"model": state, "epoch": 1, "args": argparse.Namespace(lr=0.1)},
                 path,
                 _use_new_zipfile_serialization=kind != "legacy",
             )
         if rng is None:
             return kind
-        if kind == "variant":
+        if kind in ("index", "hub"):
+            about = {"index": {"weight_map": dict.fromkeys(model.state_dict(), path.name)}}.get(
+                kind, {"num_attention_heads": 1, "image_size": 16, "hidden_act": "gelu", "mean": [0.5] * 3}
+            )
+            edit_json(about, rng)
+            name = "a.index.json" if kind == "index" else "config.json"
+            (path.parent / name).write_text(dumps(about), errors="replace")
+        elif kind == "variant":
             text = edit_text(
                 variant, rng, ("&a", "*a", "<<: *a", "!!python/tuple", "- -", "[", "{", "d_model:")
             )
@@ -252,7 +268,9 @@ def checkpoint_kind() -> Kind:
         return kind
 
     def judge(path: Path) -> str:
-        load_checkpoint(path)
+        index = path.parent / "a.index.json"
+        network = "dinov2" if (path.parent / "config.json").exists() else None
+        load_model(index if index.exists() else path, network=network)
         return "accepted"
 
     return Kind(".pth", write, judge)
