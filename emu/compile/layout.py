@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from intarsia.arch.isa import INSTRUCTIONS, Instruction, Lookup, Matmul
+from intarsia.arch.isa import INSTRUCTIONS, Lookup, Matmul
 from intarsia.arch.isa.layernorm import CHANNEL
 from intarsia.arch.isa.matmul import OUTPUT
 from intarsia.arch.isa.record import Scalar
