@@ -88,7 +88,7 @@ def test_bytes_of_the_scratchpad(good, compared):
     found = compared(replace(good, scratchpad=scratchpad))
     assert found.mismatched_values == 1
     (problem,) = found.problems
-    assert problem.startswith("value: at the end scratchpad byte 0x8007, in bank 1, is ")
+    assert problem.startswith("value: at the end scratchpad byte 0x8007, in bank 1, must be ")
 
 
 def test_noise_wherever_the_program_writes(program):
