@@ -70,7 +70,7 @@ PAGES = [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md", ROOT / "CON
 PLACE = re.compile(
     rf"`((?:{'|'.join((*FOLDERS, 'tests', 'tools', 'benchmarks', 'docs', 'examples'))})/[\w/.-]*)`"
 )
-DOTTED = re.compile(rf"`((?:intarsia\.)?(?:{'|'.join(FOLDERS)})\.(?!safetensors`)[a-z_.0-9]+)`")
+DOTTED = re.compile(rf"`((?:intarsia\.)?(?:{'|'.join(FOLDERS)})\.(?!safetensors)[a-z_.0-9]+)`")
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 TARGET = re.compile(r"`make ([a-z-]+)")
 
