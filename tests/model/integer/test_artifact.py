@@ -167,7 +167,7 @@ def array_change(name, value):
         ),
         (
             node_change("encoder.patches", attributes={"stop": 10**6}),
-            r"encoder\.patches: rows 1\.\.1000000",
+            r"encoder\.patches: rows must be one or more within 0\.\.81, not 1\.\.1000000",
         ),
         (
             lambda header, arrays: (header["graph"].pop("nodes"), resign(header, arrays)),
