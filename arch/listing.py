@@ -16,7 +16,9 @@ def listing(program: Program) -> Iterator[str]:
     """
     machine = program.machine
     yield f"# machine {machine.name}: {machine.lanes} x {machine.depth} MACs, {machine.clock_mhz} MHz"
-    yield f"# DRAM: {program.dram_bytes:,} bytes, labels {program.label_dtype}"
+    first = [f"labels {program.label_dtype}"] if program.label_dtype else []
+    results = [*first, *(f"{output.region} {output.dtype}" for output in program.outputs)]
+    yield f"# DRAM: {program.dram_bytes:,} bytes, {', '.join(results)}"
     for region in program.regions:
         yield f"#   {region.address:#x} {region.kind} {region.name}, {region.size:,} bytes"
     for number, segment in enumerate(program.segments):
@@ -37,6 +39,7 @@ def listing_dict(program: Program) -> dict[str, Any]:
         "machine": program.machine.document(),
         "dram_bytes": program.dram_bytes,
         "label_dtype": program.label_dtype,
+        "outputs": [vars(output) for output in program.outputs],
         "regions": [vars(region) for region in program.regions],
         "segments": [_segment(segment) for segment in program.segments],
     }
