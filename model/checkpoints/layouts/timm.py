@@ -30,6 +30,6 @@ LAYOUT = Layout(
     proofs=(
         (r"dist_token$", "deit", "DeiT"),
         (r"decoder_embed\.", "deit", "MAE"),
-        (r"mask_token$", "deit", "DINOv2 and MAE"),
+        (r"mask_token$", "deit", "DINOv2 or MAE"),
     ),
 )
