@@ -1,9 +1,8 @@
 """The one row of int8 that a classifier reads, made of the output of the last stack.
 
-layernorm -> rows          `Token`
-layernorm -> mean          `Mean`
-rows -> layernorm          `NormedRow`, as below
-sum -> layernorm           `NormedRow` of a `Sum` (`sum.py`)
+- `Token`: layernorm -> rows
+- `Mean`: layernorm -> mean
+- `NormedRow`: rows -> layernorm, or a mean of 16 bits or a sum (`sum.py`) -> layernorm
 """
 
 from __future__ import annotations
@@ -67,11 +66,11 @@ class Mean:
 
 @dataclass(frozen=True)
 class NormedRow:
-    """A LayerNorm of one row: of the stack itself or, with a `total`, of a sum of its rows."""
+    """A LayerNorm of one row: of the stack itself or, with a `total`, of a sum or mean of its rows."""
 
     norm: Node
     row: Rows
-    total: Sum | None
+    total: Sum | Mean | None
 
     @property
     def nodes(self) -> tuple[Node, ...]:
@@ -98,6 +97,9 @@ def find_row(walk: Walk, linear: Node) -> Row:
     if walk.graph.output(normed.norm).shape[0] > 1:
         return Token(normed)
     row = walk.rows(normed.norm)
+    maker = walk.maker(normed.norm)
+    if maker is not None and maker.op == "mean":
+        return NormedRow(normed.norm, row, Mean(maker, walk.normed(maker)))
     return NormedRow(normed.norm, row, Sum.find(walk, row))
 
 
@@ -127,7 +129,10 @@ class RowPart(SumPart):
             c.close(x, index, address, store=False)
             return
         source = View(c.arena.allocate("sum", x.stride), x.stride, 1, x.columns, x.dtype)
-        self._sum(row.total, x, source, keep)
+        if isinstance(row.total, Mean):
+            self._mean(row.total, x, source, keep)
+        else:
+            self._sum(row.total, x, source, keep)
         self._constants(norm, 0, x.columns)
         self._norm(norm, 0, source, target, 0)
         c.arena.free("sum")

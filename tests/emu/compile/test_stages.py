@@ -16,7 +16,7 @@ from intarsia.emu.execute import execute
 from intarsia.model.errors import InputError
 from intarsia.model.integer.check import check_graph
 from intarsia.model.integer.executor import Executor
-from intarsia.model.integer.graph import Output
+from intarsia.model.integer.graph import Output, Tensor
 from intarsia.model.networks.dinov2.config import Dinov2Config
 from intarsia.model.networks.vit.config import ViTConfig
 from intarsia.model.quantize.outline import outline
@@ -88,6 +88,19 @@ def test_a_table_in_the_place_of_gelu(banks):
     program = compile_graph(graph, small_machine(banks=banks))
     lookups = [sum(isinstance(op, Lookup) for q in s.queues for op in q) > 0 for s in program.segments]
     assert lookups == [True, False, True, False]
+
+
+@pytest.mark.parametrize("banks", MEMORY.values(), ids=MEMORY)
+def test_a_layernorm_of_a_mean_of_16_bits(banks):
+    graph, kind = quantized("mean"), "mean"
+    attributes = {"out_bits": 16, "c": max(graph.node("head.pool").integer("c") - 8, 0)}
+    graph = edited(graph, "head.pool", attributes=attributes)
+    graph = reshaped(graph, "head.pool", (1, 36), "int16")
+    norm = replace(graph.node("encoder.norm"), name="behind", inputs=("head.pool",))
+    tensors = {**graph.tensors, "behind": Tensor("behind", (1, 36), "int8")}
+    graph = edited(graph, "classes", inputs=("behind",))
+    graph = replace(graph, nodes=(*graph.nodes[:-1], norm, graph.nodes[-1]), tensors=tensors)
+    assert disagreements(check_graph(graph), small_machine(banks=banks), picture(kind)) == []
 
 
 def test_features_of_a_whole_layernorm_and_of_some_of_its_rows():
