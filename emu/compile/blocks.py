@@ -1,7 +1,7 @@
 """The pattern of a transformer block, and the stacks that such blocks make.
 
 x -> layernorm -> linear -> scores -> shiftmax -> mix -> linear -> residual with x
-x -> layernorm -> linear -> gelu -> linear -> residual with x
+x -> layernorm -> linear -> gelu | table -> linear -> residual with x
 """
 
 from __future__ import annotations
