@@ -7,11 +7,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from intarsia.arch.isa import Unit
 from intarsia.cli.main import main
 from intarsia.model.data.images import read_image, read_map, write_png
 from intarsia.model.integer.artifact import save_artifact
+from intarsia.model.networks.vit.config import ViTConfig
+from intarsia.model.networks.vit.vit import ViT
+from intarsia.model.quantize.ptq import quantize
 from intarsia.sim.rtl.network import Inference
 from intarsia.sim.rtl.run import Comparison
 from intarsia.synth.process import SimulatorError
@@ -31,7 +35,7 @@ def played(monkeypatch):
             ending[0] = replace(ending[0], waves=(waves.first, waves.last))
         labels = np.zeros(graph.config.image, np.uint8)
         labels[:, ::2] = 3
-        return Inference(ending[0], labels, labels)
+        return Inference(ending[0], {"labels": labels}, {"labels": labels})
 
     monkeypatch.setattr("intarsia.sim.rtl.network.compare_network", compare_network)
     return lambda comparison: ending.__setitem__(0, comparison)
@@ -61,6 +65,26 @@ def test_json_has_the_public_keys_and_pictures_are_written(capsys, played, files
     assert (mask[:, ::2] == 3).all()
     height, width, _ = read_image(report["overlay"]).shape
     assert height > 60 and width >= 80  # with its legend
+
+
+def test_a_network_without_labels_writes_no_pictures(capsys, monkeypatch, tmp_path):
+    """And an output that is wrong is named."""
+
+    def compare_network(graph, machine, window, *, waves, on_progress):
+        right = np.zeros((1, 10), np.int16)
+        return Inference(GOOD, {"classes": right + np.eye(1, 10, dtype=np.int16)}, {"classes": right})
+
+    torch.manual_seed(0)
+    config = ViTConfig(embed=8, heads=1, layers=1, image=(16, 16), patch=8, classes=10, normalization="vit")
+    window = np.full((16, 16, 3), 99, np.uint8)
+    save_artifact(quantize(ViT(config).eval(), [window]), tmp_path / "vit.intarsia")
+    write_png(tmp_path / "cat.png", window)
+    monkeypatch.setattr("intarsia.sim.rtl.network.compare_network", compare_network)
+    given = "--model", str(tmp_path / "vit.intarsia"), "--image", str(tmp_path / "cat.png")
+    assert main(["rtl-run", *given, "--out", str(tmp_path / "out"), "--json"]) == 1
+    report = json.loads(capsys.readouterr().out)
+    assert report["problems"] == ["1 values of classes differ from those of the integer executor"]
+    assert "mask" not in report and not (tmp_path / "out").exists()
 
 
 def test_waves_and_their_cycles_are_said(capsys, played, files, tmp_path):
@@ -116,12 +140,13 @@ def test_a_simulator_that_fails_is_said(capsys, played, files, tmp_path, monkeyp
         (("--size", "huge"), "size must be one of"),
         (("--size", "tiny", "--image", "a.png"), "--size does not go with --image"),
         (("--dataset", "scenes"), "--dataset goes with --size"),
+        (("--network", "vit"), "--network goes with --size"),
         (("--image", "none.png"), "none.png does not exist"),
         (("--model", "none.intarsia"), "none.intarsia does not exist"),
         (("--machine", "laptop"), "a machine must be a preset"),
         (("--waves", "a.vcd"), "--waves wants its cycles: --waves-from and --waves-to, or --waves-at"),
         (("--waves", "a.vcd", "--waves-to", "5"), "--waves wants its cycles"),
-        (("--waves", "a.vcd", "--waves-to", "5", "--waves-from", "7"), "waves end in cycle 5, before they"),
+        (("--waves", "a.vcd", "--waves-to", "5", "--waves-from", "7"), "waves must end in cycle 7, where"),
         (("--waves", "a.txt", "--waves-at", "load:0:0:0"), ".fst"),
         (("--waves-at", "load:0:0:0"), "say of which cycles --waves FILE is"),
     ],
