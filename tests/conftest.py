@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 from numpy.typing import NDArray
 
 from intarsia.model.data.scenes import generate
@@ -15,6 +16,10 @@ from intarsia.model.integer.graph import Graph, QuantizeOptions
 from intarsia.model.networks.segmenter import Segmenter, SegmenterConfig
 from intarsia.model.quantize.ptq import quantize
 from tests.needs import require
+
+# How long an example takes says nothing on a machine that does other things too.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 RTL = {"hw", "sim", "synth"}
 """Folders whose tests build hardware, simulate or synthesize it."""
