@@ -88,18 +88,18 @@ class Arena:
         return gaps
 
     def _problem(self, name: str, size: int, apart: str) -> str:
-        where = f"{name} does not fit into the scratchpad of {self.machine}: it needs"
+        where = f"the scratchpad of {self.machine} must have"
         if self.sharing is Sharing.NONE:
             count = -(-size // self.bank_bytes)
             gaps = [(-(-a // self.bank_bytes), b // self.bank_bytes) for a, b in self._gaps("")]
             most = max((end - start for start, end in gaps), default=0)
             return (
-                f"{where} {count} banks of {self.bank_bytes} bytes in one piece, at most {most} of "
-                f"{self.banks} are free, {count - most} ({(count - most) * self.bank_bytes} bytes) more "
-                "are wanted"
+                f"{where} {count} banks of {self.bank_bytes} bytes free in one piece for {name}, "
+                f"not {most} of {self.banks} ({count - most} or {(count - most) * self.bank_bytes} bytes "
+                "too few)"
             )
         most = max((end - start for start, end in self._gaps(apart)), default=0)
         return (
-            f"{where} {size} bytes in one piece, at most {most} of {self.banks * self.bank_bytes} are "
-            f"free, {size - most} more are wanted"
+            f"{where} {size} bytes free in one piece for {name}, not {most} of "
+            f"{self.banks * self.bank_bytes} ({size - most} too few)"
         )

@@ -32,16 +32,16 @@ def check_limits(graph: Graph, network: Network) -> None:
         shape = graph.output(node).shape
         if node.name not in scores and not 1 <= min(shape) <= max(shape) <= FIELD:
             raise InputError(
-                f"{node.name}: a size of {list(shape)} does not fit: 1..{FIELD} is wanted, from a smaller "
-                "picture, larger patches or fewer channels"
+                f"{node.name}: sizes must be 1..{FIELD}, not {list(shape)}: take a smaller picture, larger "
+                "patches or fewer channels"
             )
         if node.op == "mix":
             heads = node.integer("heads")
             mixed = heads * padded(shape[1] // heads, 16)
             if mixed > FIELD:
                 raise InputError(
-                    f"{node.name}: {heads} heads do not fit: padded to 16 channels each they have {mixed}, "
-                    f"instructions hold {FIELD}"
+                    f"{node.name}: heads, padded to 16 channels each, must have at most {FIELD} together, "
+                    f"not {mixed} ({heads} heads)"
                 )
     pixels = network.embedding.pixels
     (height, width, _), patch = graph.tensors[IMAGE].shape, pixels.integer("patch")
@@ -76,8 +76,8 @@ def padding_bytes(graph: Graph, pixels: Node) -> list[int]:
     for channel, found in enumerate(zeros):
         if not found.size:
             raise InputError(
-                f"{pixels.name}: no byte stands for 0 in channel {channel} of "
-                f"{pixels.constants['table']}: the machine cannot fill patches beyond the picture"
+                f"{pixels.name}: channel {channel} of {pixels.constants['table']} must have a byte that "
+                "stands for 0, to fill patches beyond the picture, not none"
             )
     return [int(found[0]) for found in zeros]
 
@@ -85,6 +85,6 @@ def padding_bytes(graph: Graph, pixels: Node) -> list[int]:
 def _check_labels(graph: Graph, labels: Node) -> None:
     patch, bits = labels.integer("patch"), graph.output(labels).bits
     if bits == 16 and patch == 1:
-        raise InputError(f"{labels.name}: labels of 16 bits can be repeated 2 times or more, not once")
+        raise InputError(f"{labels.name}: labels of 16 bits must be repeated 2 times or more, not once")
     if patch > FIELD:
-        raise InputError(f"{labels.name}: a patch of {patch} does not fit: instructions hold {FIELD}")
+        raise InputError(f"{labels.name}: patch must be at most {FIELD}, not {patch}")

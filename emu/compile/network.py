@@ -144,8 +144,8 @@ class Compiler:
     def _check_dram(self) -> None:
         if self.layout.size > DRAM_BYTES:
             raise InputError(
-                f"the network needs {self.layout.size} bytes of DRAM, of which addresses of 32 bits reach "
-                f"{DRAM_BYTES}: a smaller network or picture is wanted"
+                f"the network must need at most {DRAM_BYTES} bytes of DRAM, which addresses of 32 bits "
+                f"reach, not {self.layout.size}: take a smaller network or picture"
             )
 
     def _arena(self, run: Run) -> Arena:

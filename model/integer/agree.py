@@ -49,7 +49,7 @@ def check_stack(
 def check_kinds(graph: Graph, *kinds: str) -> None:
     """Refuse other outputs than those of these kinds, in this order."""
     found = tuple(output.kind for output in graph.outputs)
-    same(f"kinds of the outputs of a {graph.network}", list(kinds), "graph's", list(found))
+    same("kinds of the graph's outputs", list(found), f"kinds of a {graph.network}'s", list(kinds))
 
 
 def of(nodes: Sequence[Node], *ops: str) -> Iterable[Node]:
@@ -60,11 +60,11 @@ def of(nodes: Sequence[Node], *ops: str) -> Iterable[Node]:
 def same(key: str, said: object, what: str, found: object) -> None:
     """Refuse where two sides are not equal."""
     if found != said:
-        raise InputError(f"the {key} is {said}, but the {what} is {found}; they must be equal")
+        raise InputError(f"the {key} must be {found}, the {what}, not {said}")
 
 
 def among(key: str, said: object, op: str, found: Sequence[object]) -> None:
     """Refuse where none of the nodes' values is the one described."""
     if found and said not in found:
-        seen = ", ".join(str(value) for value in list(dict.fromkeys(found))[:4])
-        raise InputError(f"the {key} is {said}, but the {op} nodes have {seen}; one at least must have it")
+        seen = " or ".join(str(value) for value in list(dict.fromkeys(found))[:4])
+        raise InputError(f"the {key} must be {seen}, as in the {op} nodes, not {said}")

@@ -62,7 +62,7 @@ def check_used(nodes: Iterable[Mapping[str, Any]], arrays: Iterable[str]) -> Non
     if unused := sorted(key for key in arrays if key not in used):
         rest = f" and {len(unused) - 3} more" if len(unused) > 3 else ""
         names = ", ".join(shortened(key) for key in unused[:3])
-        raise InputError(f"no node uses the array {names}{rest}; only arrays that are used are wanted")
+        raise InputError(f"every array must be one that a node uses, not {names}{rest}")
 
 
 def _check_attributes(node: Node, operator: Operator) -> None:
@@ -124,7 +124,7 @@ def _output(graph: Graph, node: Node, operator: Operator, inputs: list[Tensor]) 
 def _check_tensors(graph: Graph, made: Mapping[str, Tensor]) -> None:
     for name, tensor in graph.tensors.items():
         if name not in made:
-            raise InputError(f"the tensor {name} is listed, but no node makes it")
+            raise InputError(f"every tensor must be one that a node makes, not {name}")
         if (tensor.shape, tensor.dtype) != (made[name].shape, made[name].dtype):
             wanted = f"{made[name].dtype} {list(made[name].shape)}"
             raise InputError(f"{name} must be {wanted}, not {tensor.dtype} {shortened(list(tensor.shape))}")

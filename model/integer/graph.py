@@ -159,7 +159,7 @@ class Graph:
         by_name = {t.name: t for t in tensors}
         if len(by_name) != len(tensors):
             twice = next(t.name for t in tensors if by_name[t.name] is not t)
-            raise InputError(f"the tensor {twice} is listed twice, once is wanted")
+            raise InputError(f"the tensor {twice} must be listed once, not twice")
         nodes = tuple(
             Node(n["name"], n["op"], tuple(n["inputs"]), n["constants"], n["attributes"])
             for n in values["nodes"]

@@ -1,7 +1,7 @@
 """The JSON header of an artifact: read within limits, and held against the dataclasses of the graph.
 
 What an entry may be is said once, by the fields of `Graph`, `Node`, `Tensor` and the options; the schema
-is made of them. Every refusal is one sentence with the entry's place, its value and what is wanted.
+is made of them. Every refusal is one sentence with the entry's place, what it must be and its value.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def read_json(text: str) -> Any:
         depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(found[0], 0)
         deepest = max(deepest, depth)
     if deepest > MAX_DEPTH:
-        raise InputError(f"its header is nested {deepest} deep, at most {MAX_DEPTH} levels are wanted")
+        raise InputError(f"its header must be nested at most {MAX_DEPTH} deep, not {deepest}")
     try:
         value = json.loads(
             text, object_pairs_hook=_object, parse_int=_integer, parse_float=_real, parse_constant=_Number
@@ -68,7 +68,7 @@ def read_json(text: str) -> Any:
     if any(map(_wrong, _values(value))):
         # Their places are looked for only now: they take longer than everything else.
         raise next(
-            InputError(f"{place or 'its header'} is {wrong}") for place, wrong in _places(value) if wrong
+            InputError(f"{place or 'its header'} {wrong}") for place, wrong in _places(value) if wrong
         )
     return value
 
@@ -91,7 +91,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         twice = next(key for key, n in Counter(key for key, _ in pairs).items() if n > 1)
-        raise InputError(f"its header has the entry {shortened(twice)} twice in one object")
+        raise InputError(f"its header must have the entry {shortened(twice)} once in an object, not twice")
     return found
 
 
@@ -130,12 +130,12 @@ def _places(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _wrong(value: Any) -> str:
-    """What a value is that no entry may be, and what is wanted; empty where it may."""
+    """What an entry must be and not this value; empty where it may be this one."""
     if isinstance(value, _Number):
         kind = f"a number of {len(value)} characters" if len(value) > MAX_DIGITS else str(value)
-        return f"{kind}, a finite number of at most {MAX_DIGITS} digits is wanted"
+        return f"must be a finite number of at most {MAX_DIGITS} digits, not {kind}"
     if isinstance(value, str) and (len(value) > MAX_TEXT or not value.isprintable()):
-        return f"{shortened(value)}, at most {MAX_TEXT} printable characters are wanted"
+        return f"must be at most {MAX_TEXT} printable characters, not {shortened(value)}"
     return ""
 
 

@@ -13,7 +13,8 @@ def agree(graph: Graph) -> None:
     assert isinstance(config, Dinov2Config)
     check_kinds(graph, "features", "features")
     for output, rows in zip(graph.outputs, (1, config.patches), strict=True):
-        same("config", (rows, config.embed), f"shape of {output.tensor}", tensors[output.tensor].shape)
+        shape = tensors[output.tensor].shape
+        same("config's shape of features", (rows, config.embed), f"shape of {output.tensor}", shape)
     for node in of(graph.nodes, "residual"):
         same("config.embed", config.embed, f"channels of {node.name}", tensors[node.name].shape[1])
     check_stack("layers", config.layers, "heads", config.heads, graph.nodes, "")

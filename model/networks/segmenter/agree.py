@@ -21,9 +21,9 @@ def agree(graph: Graph) -> None:
         same("config.classes", config.classes, f"last axis of {masks.name}", masks.shape[1])
     for node in of(graph.nodes, "residual"):
         same("config.embed", config.embed, f"channels of {node.name}", tensors[node.name].shape[1])
-    same(f"network of config.decoder {config.decoder}", config.network, "graph's network", graph.network)
-    same("config.l2norm of an integer network", False, "config.l2norm", config.l2norm)
-    same("config.upsampling of an integer network", "nearest", "config.upsampling", config.upsampling)
+    same("graph's network", graph.network, f"network of config.decoder {config.decoder}", config.network)
+    same("config.l2norm", config.l2norm, "l2norm of every integer network", False)
+    same("config.upsampling", config.upsampling, "upsampling of every integer network", "nearest")
 
     if config.decoder == "linear":
         check_stack("layers", config.layers, "heads", config.heads, graph.nodes, "")

@@ -94,7 +94,7 @@ def load_encoder(model: Segmenter, path: Path) -> None:
     """
     found = open_checkpoint(Path(path))
     if found.layout is None or found.layout.network == "segmenter":
-        raise InputError(f"{path} holds a whole Segmenter, an encoder alone is wanted")
+        raise InputError(f"{path} must hold an encoder alone, not a whole Segmenter")
     _fill_encoder(model, found)
 
 

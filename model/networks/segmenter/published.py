@@ -121,7 +121,7 @@ def _net_kwargs(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     with refusing(f"{path} cannot be read"):
         size = existing_file(path).stat().st_size
         if size > MAX_VARIANT:
-            raise InputError(f"{path} has {size} bytes, at most {MAX_VARIANT} are wanted")
+            raise InputError(f"{path} must have at most {MAX_VARIANT} bytes, not {size}")
         text = path.read_bytes()
     try:
         variant = yaml.load(text, Loader=_VariantLoader)

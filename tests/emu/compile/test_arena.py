@@ -15,8 +15,8 @@ def test_every_buffer_has_banks_of_its_own():
     with pytest.raises(InputError) as caught:
         arena.allocate("e", 4000)
     assert str(caught.value) == (
-        "e does not fit into the scratchpad of small: it needs 4 banks of 1024 bytes in one piece, at most "
-        "3 of 8 are free, 1 (1024 bytes) more are wanted"
+        "the scratchpad of small must have 4 banks of 1024 bytes free in one piece for e, not 3 of 8 (1 or "
+        "1024 bytes too few)"
     )
 
 
@@ -36,10 +36,11 @@ def test_no_gap_is_left():
     arena.free("b")
     assert arena.allocate("d", 112) == 112
     assert arena.allocate("e", 1700) == 336
-    with pytest.raises(
-        InputError, match="^f does not fit .*: it needs 32 bytes in one piece, at most 0 of 2048"
-    ):
+    with pytest.raises(InputError) as caught:
         arena.allocate("f", 32)
+    assert str(caught.value) == (
+        "the scratchpad of small must have 32 bytes free in one piece for f, not 0 of 2048 (32 too few)"
+    )
 
 
 def test_operands_are_in_different_banks():

@@ -161,14 +161,14 @@ def test_what_to_set_suffices_and_nothing_less(image):
         (
             {"image": (8192, 8192)},
             {},
-            "pixels: a size of [262144, 768] does not fit: 1..65535 is wanted, from a smaller picture, "
-            "larger patches or fewer channels",
+            "pixels: sizes must be 1..65535, not [262144, 768]: take a smaller picture, larger patches or "
+            "fewer channels",
         ),
         (
             {"embed": 4096, "heads": 32, "layers": 48},
             {"layernorm_length": 4096, "row_length": 16384},
-            "the network needs 10193855424 bytes of DRAM, of which addresses of 32 bits reach 4294967296: "
-            "a smaller network or picture is wanted",
+            "the network must need at most 4294967296 bytes of DRAM, which addresses of 32 bits reach, not "
+            "10193855424: take a smaller network or picture",
         ),
     ],
 )

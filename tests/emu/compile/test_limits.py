@@ -49,24 +49,24 @@ def test_rows_of_shiftmax_and_gelu():
 def test_sizes_of_instructions():
     graph = reshaped(of(), "decoder.blocks.0.qkv", (15, 70000))
     assert refusal(graph) == (
-        "decoder.blocks.0.qkv: a size of [15, 70000] does not fit: 1..65535 is wanted, from a smaller "
-        "picture, larger patches or fewer channels"
+        "decoder.blocks.0.qkv: sizes must be 1..65535, not [15, 70000]: take a smaller picture, larger "
+        "patches or fewer channels"
     )
     graph = edited(of(), "encoder.blocks.0.mix", attributes={"heads": 5000})
     graph = reshaped(graph, "encoder.blocks.0.mix", (13, 5000))
     assert refusal(graph) == (
-        "encoder.blocks.0.mix: 5000 heads do not fit: padded to 16 channels each they have 80000, "
-        "instructions hold 65535"
+        "encoder.blocks.0.mix: heads, padded to 16 channels each, must have at most 65535 together, "
+        "not 80000 (5000 heads)"
     )
 
 
 def test_patches_and_labels():
     graph = reshaped(edited(of(), "pixels", attributes={"patch": 148}), "pixels", (1, 148 * 148 * 3))
-    assert refusal(graph).startswith("pixels: a size of [1, 65712] does not fit: 1..65535 is wanted, ")
+    assert refusal(graph).startswith("pixels: sizes must be 1..65535, not [1, 65712]: ")
     graph = edited(of(), "labels", attributes={"patch": 65536})
-    assert refusal(graph) == "labels: a patch of 65536 does not fit: instructions hold 65535"
+    assert refusal(graph) == "labels: patch must be at most 65535, not 65536"
     graph = edited(reshaped(of(), "labels", (20, 28), "uint16"), "labels", attributes={"patch": 1})
-    assert refusal(graph) == "labels: labels of 16 bits can be repeated 2 times or more, not once"
+    assert refusal(graph) == "labels: labels of 16 bits must be repeated 2 times or more, not once"
 
 
 def test_padding_wants_a_byte_that_stands_for_0():
@@ -75,8 +75,8 @@ def test_padding_wants_a_byte_that_stands_for_0():
     table[1][table[1] == 0] = 1
     graph = with_array(graph, "pixels.table", table)
     assert refusal(graph) == (
-        "pixels: no byte stands for 0 in channel 1 of pixels.table: the machine cannot fill patches "
-        "beyond the picture"
+        "pixels: channel 1 of pixels.table must have a byte that stands for 0, to fill patches beyond the "
+        "picture, not none"
     )
 
 

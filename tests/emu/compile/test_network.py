@@ -125,7 +125,9 @@ def test_random_models_on_random_machines(data):
 
 def test_a_machine_too_small_says_what_does_not_fit_and_by_how_much():
     graph = outline(SegmenterConfig.named("tiny", l2norm=False))
-    with pytest.raises(InputError, match=r"does not fit into the scratchpad of small: .*: set scratchpad"):
+    with pytest.raises(
+        InputError, match=r"the scratchpad of small must have .* free in one piece for .*: set scratchpad"
+    ):
         compile_graph(graph, machine(banks=8))
     with pytest.raises(
         InputError, match=r"weights of 768 inputs do not fit into stationary.kib: .*: set stationary.kib to"

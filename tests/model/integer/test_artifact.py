@@ -158,7 +158,7 @@ def array_change(name, value):
         (node_change("encoder.norm", attributes={"d": 1}), r"encoder\.norm: attributes must be"),
         (
             node_change("encoder.norm", constants={"b": "encoder.norm.c"}),
-            r"no node uses the array 'encoder\.norm\.b'",
+            r"every array must be one that a node uses, not 'encoder\.norm\.b'$",
         ),
         (node_change("encoder.norm", inputs=["pixels"]), r"input pixels must be int16, not int8"),
         (
@@ -198,13 +198,19 @@ def whole_header(change):
     [
         (
             lambda text: text.replace('"version": 1', '"version": ' + "9" * 5000),
-            "version is a number of 5000",
+            "version must be a finite number of at most 19 digits, not a number of 5000",
         ),
-        (lambda text: text.replace('"version": 1', '"version": ' + "[" * 100_000), "is nested 100001 deep"),
-        (lambda text: text.replace('"version": 1', '"version": NaN'), "version is NaN, a finite number"),
+        (
+            lambda text: text.replace('"version": 1', '"version": ' + "[" * 100_000),
+            "its header must be nested at most 16 deep, not 100001",
+        ),
+        (
+            lambda text: text.replace('"version": 1', '"version": NaN'),
+            "version must be a finite number of at most 19 digits, not NaN",
+        ),
         (
             lambda text: text.replace('"version": 1', '"version": 1e999'),
-            "version is 1e999, a finite number",
+            "version must be a finite number of at most 19 digits, not 1e999",
         ),
         (
             lambda text: text.replace('"version": 1', '"version": 1.0'),
@@ -214,7 +220,10 @@ def whole_header(change):
             lambda text: text.replace('"version": 1', '"version": true'),
             "version must be an integer, not True",
         ),
-        (lambda text: text.replace('"version": 1', '"version": 1, "version": 1'), "entry 'version' twice"),
+        (
+            lambda text: text.replace('"version": 1', '"version": 1, "version": 1'),
+            "its header must have the entry 'version' once in an object, not twice",
+        ),
         (
             lambda text: text.replace('"version": 1', '"version": 1, "x": 1'),
             "header has the unknown entry 'x'",
@@ -287,7 +296,8 @@ def test_an_entry_of_another_type_is_refused_by_its_place(path, key, value):
     wanted = rf"graph\.nodes\[3\]\.{key}"
     if type(value) is type([] if key == "inputs" else {}) and key not in ("name", "op"):
         wanted = (
-            r"encoder\.embedding: (must have|attributes must be)|no node uses the array 'encoder\.embedding"
+            r"encoder\.embedding: (must have|attributes must be)|"
+            r"every array must be one that a node uses, not 'encoder\.embedding"
         )
     with pytest.raises(InputError, match=wanted):
         load_artifact(path)
@@ -367,9 +377,12 @@ def array_set(name, value):
         (array_set("decoder.proj_dec.b", np.zeros((64, 1), np.int32)), r"proj_dec\.b must have one axis"),
         (
             array_set("more", np.zeros(50, np.int8)),
-            r"no node uses the array 'more'; only arrays that are used",
+            r"every array must be one that a node uses, not 'more'$",
         ),
-        (array_set("\x1b[31m", np.zeros(50, np.int8)), r"no node uses the array '\\x1b\[31m'"),
+        (
+            array_set("\x1b[31m", np.zeros(50, np.int8)),
+            r"every array must be one that a node uses, not '\\x1b\[31m'$",
+        ),
         (array_set("decoder.proj_dec.b", np.zeros(64, np.bool_)), r"must hold integers \(.*\), not BOOL"),
     ],
 )
@@ -402,11 +415,11 @@ def tensor_change(name, **changes):
         ),
         (
             graph_change(lambda graph, _: graph["tensors"].append({**graph["tensors"][1], "name": "more"})),
-            "the tensor more is listed, but no node makes it",
+            "every tensor must be one that a node makes, not more",
         ),
         (
             graph_change(lambda graph, _: graph["tensors"].append(graph["tensors"][1])),
-            "the tensor pixels is listed twice",
+            "the tensor pixels must be listed once, not twice",
         ),
     ],
 )
@@ -423,34 +436,40 @@ def config_change(**changes):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (config_change(layers=3), "config.layers is 3, but the number of mix nodes before append is 2"),
+        (config_change(layers=3), "config.layers must be 2, the number of mix nodes before append, not 3"),
         (
             config_change(decoder_layers=1),
-            "config.decoder_layers is 1, but the number of mix nodes after append is 2",
+            "config.decoder_layers must be 2, the number of mix nodes after append, not 1",
         ),
         (
             config_change(classes=11),
-            r"config\.classes is 11, but the last axis of decoder\.mask_norm is 10",
+            r"config\.classes must be 10, the last axis of decoder\.mask_norm, not 11",
         ),
-        (config_change(patch=16), "config.patch is 16, but the patch of pixels is 8"),
-        (config_change(heads=4), "config.heads is 4, but the mix nodes have 2"),
-        (config_change(decoder_heads=1), "config.decoder_heads is 1, but the mix nodes have 2"),
-        (config_change(embed=32), "config.embed is 32, but the channels of encoder.embedding is 64"),
-        (config_change(mlp_ratio=2), r"embed \* mlp_ratio of config is 128, but the gelu nodes have 256"),
+        (config_change(patch=16), "config.patch must be 8, the patch of pixels, not 16"),
+        (config_change(heads=4), "config.heads must be 2, as in the mix nodes, not 4"),
+        (config_change(decoder_heads=1), "config.decoder_heads must be 2, as in the mix nodes, not 1"),
+        (config_change(embed=32), "config.embed must be 64, the channels of encoder.embedding, not 32"),
+        (
+            config_change(mlp_ratio=2),
+            r"embed \* mlp_ratio of config must be 256, as in the gelu nodes, not 128",
+        ),
         (config_change(image=[64, 80]), r"its tensor must|shape of|image must be"),
         (config_change(image=[10**9, 10**9]), r"its tensor must|shape of|image must be"),
-        (config_change(upsampling="bilinear"), "the config.upsampling of an integer network is nearest"),
+        (
+            config_change(upsampling="bilinear"),
+            "the config.upsampling must be nearest, the upsampling of every integer network, not bilinear",
+        ),
         (
             config_change(l2norm=True),
-            "config.l2norm of an integer network is False, but the config.l2norm is True",
+            "the config.l2norm must be False, the l2norm of every integer network, not True",
         ),
         (
             graph_change(lambda graph, _: graph["options"].update(gelu="shift")),
-            "options.gelu is shift, but the gelu",
+            "options.gelu must be [^ ]*, as in the gelu nodes, not shift",
         ),
         (
             graph_change(lambda graph, _: graph["options"].update(softmax_bits=8)),
-            "options.softmax_bits is 8, but the",
+            "options.softmax_bits must be 16, as in the shiftmax nodes, not 8",
         ),
     ],
 )
@@ -522,7 +541,7 @@ def test_a_tensor_too_large_for_memory_is_refused(monkeypatch, path):
 
 def test_what_cannot_be_read_is_not_written(graph, tmp_path):
     broken = replace(graph, constants={**graph.constants, "more": np.zeros(3, np.int8)})
-    with pytest.raises(InputError, match="no node uses the array 'more'"):
+    with pytest.raises(InputError, match="every array must be one that a node uses, not 'more'"):
         save_artifact(broken, tmp_path / "model.intarsia")
     assert not list(tmp_path.iterdir())
 
@@ -553,7 +572,10 @@ def test_an_artifact_without_network_and_outputs_is_a_segmenters(graph, picture,
             {"outputs": [{"name": "labels", "tensor": "grid"}]},
             r"graph\.outputs\[0\] lacks the entry 'kind'",
         ),
-        ({"outputs": [{"name": "x", "tensor": "grid", "kind": "labels"}]}, "config.image is"),
+        (
+            {"outputs": [{"name": "x", "tensor": "grid", "kind": "labels"}]},
+            r"config.image must be \(8, 10\), the shape of labels, not \(60, 80\)",
+        ),
     ],
 )
 def test_networks_and_outputs_that_are_refused(path, changes, message):

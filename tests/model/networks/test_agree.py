@@ -16,18 +16,26 @@ from tests.model.networks.variants import config_of
 @pytest.mark.parametrize(
     ("variant", "changes", "message"),
     [
-        ("vit", {"classes": 11}, "config.classes is 11, but the last axis of classes is 10"),
-        ("vit", {"layers": 3}, "config.layers is 3, but the number of mix nodes is 2"),
-        ("vit", {"heads": 3}, "config.heads is 3, but the mix nodes have 2"),
-        ("vit", {"patch": 9}, "config.patch is 9, but the patch of pixels is 8"),
-        ("vit", {"mlp_ratio": 3}, "embed * mlp_ratio of config is 72, but the gelu nodes have 96"),
-        ("dinov2", {"embed": 26}, "config is (1, 26), but the shape of class_token is (1, 24)"),
+        ("vit", {"classes": 11}, "config.classes must be 10, the last axis of classes, not 11"),
+        ("vit", {"layers": 3}, "config.layers must be 2, the number of mix nodes, not 3"),
+        ("vit", {"heads": 3}, "config.heads must be 2, as in the mix nodes, not 3"),
+        ("vit", {"patch": 9}, "config.patch must be 8, the patch of pixels, not 9"),
+        ("vit", {"mlp_ratio": 3}, "embed * mlp_ratio of config must be 96, as in the gelu nodes, not 72"),
+        (
+            "dinov2",
+            {"embed": 26},
+            "the config's shape of features must be (1, 24), the shape of class_token, not (1, 26)",
+        ),
         (
             "segmenter-linear",
             {"classes": 5},
-            "config.classes is 5, but the last axis of decoder.head is 300",
+            "config.classes must be 300, the last axis of decoder.head, not 5",
         ),
-        ("segmenter-linear", {"decoder": "mask"}, "network of config.decoder mask is segmenter"),
+        (
+            "segmenter-linear",
+            {"decoder": "mask"},
+            "the graph's network must be segmenter, the network of config.decoder mask, not ",
+        ),
     ],
 )
 def test_a_contradiction_is_named(variant, changes, message):
@@ -63,7 +71,11 @@ def test_a_configuration_of_another_network_is_refused():
             r"^output a must be int16 of 2 axes, not int8 \[13, 24\]$",
         ),
         ((Output("a", "encoder.embedding", "classes"),), "^output a must have one row, not 13$"),
-        ((Output("a", "classes", "features"),), "^the kinds of the outputs of a vit is"),
+        (
+            (Output("a", "classes", "features"),),
+            r"^the kinds of the graph's outputs must be \['classes'\], the kinds of a vit's, "
+            r"not \['features'\]$",
+        ),
     ],
 )
 def test_outputs_are_checked(outputs, message):

@@ -352,7 +352,7 @@ def test_an_encoder_is_not_taken_from_a_whole_segmenter(tmp_path):
     model = load_checkpoint(tmp_path)
     save_checkpoint(model, tmp_path / "own.safetensors")
     for path in (tmp_path / "own.safetensors", tmp_path / "checkpoint.pth"):
-        with refused(f"{path} holds a whole Segmenter, an encoder alone is wanted"):
+        with refused(f"{path} must hold an encoder alone, not a whole Segmenter"):
             load_encoder(model, path)
 
 
