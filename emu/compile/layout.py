@@ -13,21 +13,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from intarsia.arch.isa import INSTRUCTIONS, Lookup, Matmul
 from intarsia.arch.isa.layernorm import CHANNEL
 from intarsia.arch.isa.matmul import OUTPUT
 from intarsia.arch.isa.record import Scalar
 from intarsia.arch.machine import ENTRY_BYTES, PARAMETER_BYTES, TABLE_BYTES, Machine
 from intarsia.arch.program import Region
+from intarsia.emu.compile.instructions import parameters_of
 from intarsia.model.integer.graph import IMAGE, Graph, Node, Output
 
 Bytes = NDArray[np.uint8]
 
 ALIGNMENT = 64
 """Of everything in DRAM, in bytes; a word of the memory port where that is wider."""
-
-_KINDS = {kind.mnemonic(): kind for kind in INSTRUCTIONS} | {"table": Lookup}
-"""Instructions by the operators that they carry out; those of products are not in it."""
 
 
 def padded(width: int, multiple: int) -> int:
@@ -176,7 +173,7 @@ def parameter_word(node: Node) -> Bytes:
 
     Where the instruction has none the word is empty.
     """
-    record = _KINDS.get(node.op, Matmul).parameter()
+    record = parameters_of(node.op)
     if record is None:
         return np.zeros(PARAMETER_BYTES, np.uint8)
     return record.packed(**{scalar.name: _scalar(node, scalar) for scalar in record.scalars})

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from intarsia.emu.compile.advice import Need
+from intarsia.emu.compile.instructions import length_key
 from intarsia.emu.compile.layout import Packed, padded
 from intarsia.emu.compile.pattern import Network
 from intarsia.emu.compile.stages.classifier import Classifier
@@ -16,12 +17,6 @@ from intarsia.model.integer.graph import IMAGE, Graph, Node
 
 FIELD = 65535
 """Largest number in 16 bits of an instruction: rows, columns, strides of LOAD in bytes."""
-ROW_KEYS = {
-    "layernorm": "units.layernorm_length",
-    "shiftmax": "units.row_length",
-    "gelu": "units.row_length",
-}
-"""By operator, the key of what bounds its rows."""
 
 
 def check_limits(graph: Graph, network: Network) -> None:
@@ -55,8 +50,7 @@ def check_limits(graph: Graph, network: Network) -> None:
 def row_needs(graph: Graph, network: Network) -> Iterator[Need]:
     """How long rows are that units must hold whole."""
     for node in network.nodes:
-        key = ROW_KEYS.get(node.op)
-        if key:
+        if key := length_key(node.op):
             length = graph.output(node).shape[-1]
             yield Need(key, length, f"{node.name}: rows of {length} do not fit into {key}")
 

@@ -6,13 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from intarsia.emu.compile.block import PARAMETERS
+from intarsia.emu.compile.instructions import has_word
 from intarsia.emu.compile.layout import Layout, Packed
 from intarsia.model.integer.graph import Node, Output
-
-ARRAYS = {"pixels": "table", "prepend": "rows", "append": "rows", "residual": "identity"}
-"""By operator, the constant that is moved as it is."""
-WORDS = ("residual", "layernorm", "matmul", "mean")
-"""Operators with a parameter word."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +31,14 @@ class Places:
         image = layout.image(pixels.integer("patch"))
         arrays = {}
         for node in nodes:
-            role = ARRAYS.get(node.op, "")
-            if role in node.constants:
-                arrays[node.name] = layout.array(node.constants[role])
+            if len(node.constants) == 1:
+                # Moved as it is. Several are packed: weights, and constants of channels.
+                (array,) = node.constants.values()
+                arrays[node.name] = layout.array(array)
             if node.op == "mean":
                 count = node.integer("stop") - node.integer("start")
                 arrays[node.name] = layout.ones(f"{node.name}.ones", count)
-        own = {node.name: node for node in nodes if node.op in WORDS}
+        own = {node.name: node for node in nodes if has_word(node)}
         return cls(
             image,
             arrays,
