@@ -17,6 +17,9 @@ class _Short(Repr):
 MAX_BITS = 10_000
 """Of an integer that is written in digits."""
 
+MAX_SHORTENED = 200
+"""Characters of a value in a message: one that holds many others is cut, however short each of them is."""
+
 _SHORT = _Short()
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
 _SHORT.maxlist = _SHORT.maxdict = _SHORT.maxtuple = _SHORT.maxset = 6
@@ -30,7 +33,11 @@ def printable(text: str) -> str:
 
 def shortened(value: object) -> str:
     """The beginning and the end of what `repr` says of a value."""
-    return printable(_SHORT.repr(value))
+    text = printable(_SHORT.repr(value))
+    if len(text) <= MAX_SHORTENED:
+        return text
+    half = (MAX_SHORTENED - 3) // 2
+    return f"{text[:half]}...{text[-half:]}"
 
 
 def one_line(error: BaseException) -> str:

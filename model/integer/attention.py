@@ -14,7 +14,7 @@ from intarsia.model.integer.operators import Array, Prepared
 def prepare_attention(attention: Attention) -> Prepared:
     """scores, shiftmax and mix as one function of qkv; no score or probability is kept."""
     heads, i0, first, second, options = _arguments(attention)
-    return lambda inputs: kernels.attention(inputs[0], heads, i0, first, second, **options)
+    return lambda inputs: kernels.attend(inputs[0], heads, i0, first, second, **options)
 
 
 def attention_steps(qkv: Array, attention: Attention) -> tuple[Array, Array, Array]:

@@ -19,8 +19,10 @@ from intarsia.model.networks import find
 from intarsia.model.networks.config import EncoderConfig
 from intarsia.model.networks.modules import Model
 from intarsia.model.networks.network import Network
+from intarsia.model.networks.pixels import pixels_of
 from intarsia.model.networks.segmenter import config as segmenter
-from intarsia.model.networks.segmenter.checkpoint import UNUSED, pixels_of, segmenter_of
+from intarsia.model.networks.segmenter.around import UNUSED
+from intarsia.model.networks.segmenter.checkpoint import segmenter_of
 
 HEAD_WIDTH = 64
 """Channels of an attention head of all published ViTs: names and shapes of tensors do not tell it."""

@@ -4,7 +4,7 @@ Compiled on first use and cached beside the sources. Nothing here is floating po
 """
 
 from intarsia.model.integer.kernels.arrays import as_rows, whole, writable
-from intarsia.model.integer.kernels.attention import attention, attention_steps, shiftmax_rows
+from intarsia.model.integer.kernels.attention import attend, attention_steps, shiftmax_rows
 from intarsia.model.integer.kernels.gemm import has_byte_products, linear
 from intarsia.model.integer.kernels.rows import (
     argmax_rows,
@@ -19,7 +19,7 @@ from intarsia.model.integer.kernels.rows import (
 __all__ = [
     "argmax_rows",
     "as_rows",
-    "attention",
+    "attend",
     "attention_steps",
     "enlarge",
     "has_byte_products",

@@ -19,7 +19,7 @@ from intarsia.model.integer.kernels.tile import COLUMNS, GROUP, ROWS, multiply_b
 BLOCK = 4 * ROWS  # queries that are worked on together; only their scores exist at any time
 
 
-def attention(
+def attend(
     qkv: Int8,
     heads: int,
     i0: int,
@@ -52,7 +52,7 @@ def attention_steps(
     reciprocal_bits: int = 31,
     probability_bits: int = 16,
 ) -> tuple[Int8, NDArray[Any], Int8]:
-    """`attention` that also returns what it passes through.
+    """`attend` that also returns what it passes through.
 
     Returns the scores int8 [H, T, T], the probabilities int16 or int8 [H, T, T] and the output.
     """
@@ -68,7 +68,7 @@ def shiftmax_rows(
 ) -> NDArray[Any]:
     """Shiftmax of every row of int8 `scores` [R, T], T >= 1: int16 or int8 as `out_bits` says.
 
-    Constants as those of `attention`.
+    Constants as those of `attend`.
     """
     if scores.shape[1] < 1:
         raise ValueError("scores must have at least one column, not 0")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from intarsia.model.integer.arithmetic import requantize, shiftmax
-from intarsia.model.integer.kernels import attention, attention_steps, shiftmax_rows
+from intarsia.model.integer.kernels import attend, attention_steps, shiftmax_rows
 
 SCORE, OUTPUT = (20001, 26), (20001, 29)
 
@@ -26,7 +26,7 @@ def check(qkv: Any, heads: int, i0: int, score: Any = SCORE, output: Any = OUTPU
     steps = attention_steps(qkv, heads, i0, score, output, **options)
     for got, want in zip(steps, expected(qkv, heads, i0, score, output, **options), strict=True):
         assert got.dtype == want.dtype and (got == want).all()
-    assert (attention(qkv, heads, i0, score, output, **options) == steps[2]).all()
+    assert (attend(qkv, heads, i0, score, output, **options) == steps[2]).all()
 
 
 def random(tokens: int, width: int, seed: int = 0) -> Any:
@@ -86,11 +86,11 @@ def test_rows_refuses_empty_rows() -> None:
 
 def test_refuses_other_probability_widths() -> None:
     with pytest.raises(ValueError, match="probabilities must have 8 or 16 bits, not 12"):
-        attention(random(2, 8), 1, 12, SCORE, OUTPUT, probability_bits=12)
+        attend(random(2, 8), 1, 12, SCORE, OUTPUT, probability_bits=12)
 
 
 def test_refuses_constants_out_of_range() -> None:
     with pytest.raises(ValueError, match="not i0 = 0, n = 15, reciprocal_bits = 31"):
-        attention(random(2, 8), 1, 0, SCORE, OUTPUT)
+        attend(random(2, 8), 1, 0, SCORE, OUTPUT)
     with pytest.raises(ValueError, match=r"columns must be 3 \* 3 heads of one size, not 24"):
-        attention(random(2, 8), 3, 12, SCORE, OUTPUT)
+        attend(random(2, 8), 3, 12, SCORE, OUTPUT)

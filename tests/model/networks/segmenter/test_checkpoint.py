@@ -108,10 +108,15 @@ def test_another_window(saved, model):
         load_checkpoint(saved, image=(0, 40))
 
 
-def test_another_size_or_dataset_is_refused(saved):
-    with refused(f"{saved} has embed 64, heads 1, layers 2; size tiny has embed 192, heads 3, layers 12"):
+def test_another_size_dataset_or_normalization_is_refused(saved):
+    with refused(f"normalization must be vit for {saved}, not deit"):
+        load_checkpoint(saved, normalization="deit")
+    with refused(
+        f"{saved} must have embed 192, heads 3, layers 12 to be of size tiny, "
+        "not embed 64, heads 1, layers 2"
+    ):
         load_checkpoint(saved, size="tiny")
-    with refused(f"{saved} has 10 classes; dataset cityscapes has 19"):
+    with refused(f"{saved} must have 19 classes to be of dataset cityscapes, not 10"):
         load_checkpoint(saved, dataset="cityscapes")
     same = load_checkpoint(saved, dataset="scenes").config
     assert (same.dataset, same.image) == ("scenes", (32, 48))
