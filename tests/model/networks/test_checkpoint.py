@@ -163,7 +163,9 @@ def test_a_name_with_a_large_number_costs_nothing(tmp_path):
 )
 def test_a_vit_becomes_the_encoder_of_a_segmenter(tmp_path, network, parameters):
     state = vits.filled({**_widened(vits.shapes(layers=12, patches=16, distilled=True))})
-    model = load(tmp_path, state, network=network, size="tiny", dataset="scenes", image=(9, 14))
+    model = load(
+        tmp_path, state, network=network, size="tiny", dataset="scenes", image=(9, 14), two_heads=False
+    )
     assert (model.config.network, model.config.distilled, model.config.prefix) == (network, True, 2)
     assert parameters in model.decoder.state_dict()
     assert model.masks(torch.zeros(1, 3, 9, 14)).shape == (1, 3 * 4, 10)
