@@ -16,7 +16,7 @@ from intarsia.hw.units.registry import make_unit
 from intarsia.sim.job import Job
 from intarsia.sim.plan import Plan
 from intarsia.sim.runner import Simulator, compile_unit, run_jobs
-from intarsia.sim.units import BENCHES
+from intarsia.sim.units import check_of
 from intarsia.synth.mutants import SELECT, Mutant, Mutants, Score
 from intarsia.synth.process import SimulatorError
 from intarsia.synth.verilog import verilog_text
@@ -32,7 +32,7 @@ FLAT = "read_verilog -nosynthesis unit.v\nhierarchy -top {top}\nproc\nflatten\no
 def score(name: str, machine: Machine, count: int, seed: int, workers: int) -> Iterator[Score | int]:
     """Yields how many mutants have been decided as it goes on, and the score last."""
     unit = make_unit(name, machine)
-    bench = BENCHES[name](unit.core)
+    bench = check_of(name).bench(unit.core)
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder, ProcessPoolExecutor(workers) as pool:
         (Path(folder) / "unit.v").write_text(verilog_text(unit, name))
         yosys(f"{FLAT.format(top=name)}write_rtlil flat.il\n", Path(folder))

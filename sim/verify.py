@@ -21,7 +21,7 @@ from intarsia.sim.job import Phase, Report
 from intarsia.sim.payload import Payload
 from intarsia.sim.plan import Plan
 from intarsia.sim.runner import VERILATOR, Simulator, compile_unit, run_jobs
-from intarsia.sim.units import BENCHES
+from intarsia.sim.units import check_of
 from intarsia.synth.process import SimulatorError, processes, work
 from intarsia.synth.verilog import verilog_text
 
@@ -100,7 +100,7 @@ def verify_unit(name: str, setup: Setup) -> Result:
     """
     began = time.perf_counter()
     core = UNITS[name].core(setup.machine)
-    bench = BENCHES[name](core)
+    bench = check_of(name).bench(core)
     plan = Plan(bench, setup.vectors, setup.seed)
     missed = tuple(b for b in bench.BINS if b not in plan.bins())
     report, kept = Report(), None

@@ -1,4 +1,4 @@
-"""What is proven of dividers, roots, rounding, products and exponentials."""
+"""What is proven of dividers, roots, rounding and products."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from amaranth.hdl import Shape, signed, unsigned
 from intarsia.hw.lib.divide import SerialDivider
 from intarsia.hw.lib.root import SerialRoot
 from intarsia.sim.formal.division import PipelinedQuotient, SerialQuotient, SerialSquareRoot
-from intarsia.sim.formal.exponential import ShiftedExponential
 from intarsia.sim.formal.proof import Proof, always
-from intarsia.sim.formal.rounding import LimbProduct, RequantizedLane, RoundedShift
+from intarsia.sim.formal.rounding import LimbProduct, RoundedShift
 from intarsia.sim.formal.steps import PipelinedStep, QuotientStep, RootStep, SerialTiming
 
 
@@ -90,28 +89,7 @@ def _rounding() -> dict[str, Proof]:
             4,
             6,
         )
-    proofs["requantize-10-8"] = always(
-        "RequantizeLane of 10 by 8 bits", partial(RequantizedLane, x_bits=10, b_bits=8), 9, 12
-    )
-    proofs["requantize-8-6-18"] = always(
-        "RequantizeLane of 8 by 6 bits plus 18",
-        partial(RequantizedLane, x_bits=8, b_bits=6, offset_bits=18),
-        9,
-        12,
-    )
     return proofs
 
 
-def _exponentials() -> dict[str, Proof]:
-    return {
-        f"shift-exp-{'any' if positive else 'negative'}": always(
-            f"ShiftExp, 8-bit d{'' if positive else ' <= 0'}, i0 < 16, n < 8, every bound",
-            partial(ShiftedExponential, d_bits=8, positive=positive, i0_bits=4, n_bits=3),
-            9,
-            12,
-        )
-        for positive in (False, True)
-    }
-
-
-ARITHMETIC_PROOFS: dict[str, Proof] = {**_divisions(), **_rounding(), **_exponentials()}
+ARITHMETIC_PROOFS: dict[str, Proof] = {**_divisions(), **_rounding()}

@@ -8,7 +8,6 @@ so of a core that is trailing, of which a part flows on: see `stops`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,11 +23,8 @@ from amaranth.hdl import (
     Signal,
     Value,
 )
-from amaranth.lib import data
 
 from intarsia.hw.interfaces.stream import Core, stoppable
-from intarsia.hw.units.mac_array.accumulator import step_layout
-from intarsia.hw.units.mac_array.core import MacArray
 from intarsia.sim.formal.division import delayed
 from intarsia.sim.formal.inside import opened
 from intarsia.sim.formal.proof import Spec
@@ -169,37 +165,4 @@ class RingFill(CoreSpec):
             Cover(popped & (fill == 1)),
             Cover(pushed & popped & (fill > 1)),
         ]
-        return m
-
-
-class AccumulatorDistance(CoreSpec):
-    """`MacArray` adds to a row of accumulators, or drains it, 4 cycles after it last added to it, or later.
-
-    Whatever stops it meanwhile: sums flow on, and so do these 4 cycles.
-    An accumulator is read 3 cycles before its sum is written; sooner it would be read too old. Bounded.
-    """
-
-    DISTANCE = 4
-
-    def __init__(self, limits: Mapping[str, int], *, rows: int = 16) -> None:
-        make = partial(MacArray, lanes=4, depth=4, accumulator_rows=rows)
-        super().__init__(make, limits, stops=True, at_once=True)
-        self.rows = rows
-
-    def elaborate(self, platform: Any) -> Module:
-        m = Module()
-        m.submodules.core, signals = opened(self.within(m))
-        self.assume_commands(m)
-        steps = [signals[f"step{MacArray.TO_STEP - 1}"]]
-        for k in range(1, self.DISTANCE + 1):
-            steps.append(delayed(m, steps[-1], 1, f"step_{k}"))
-        now, *past = (data.View(step_layout(self.rows), step) for step in steps)
-        for k, step in enumerate(past, start=1):
-            same_row = step.add & (step.row == now.row)
-            again = now.add & same_row & (step.bank == now.bank)
-            drained = now.drain & same_row & (step.bank != now.bank)
-            if k < self.DISTANCE:
-                m.d.comb += Assert(~again & ~drained)
-            else:
-                m.d.comb += [Cover(again), Cover(drained)]
         return m

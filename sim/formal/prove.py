@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from intarsia.sim.formal.arithmetic_proofs import ARITHMETIC_PROOFS
-from intarsia.sim.formal.core_proofs import CORE_PROOFS
 from intarsia.sim.formal.proof import Outcome, Proof, always, bounded, check
 from intarsia.sim.formal.streams import BufferHeld, BufferQueue, BufferRegistered, TrailingQueue
 from intarsia.sim.formal.unit import UnitMoves, UnitOrder, UnitOwes, UnitTrails
+from intarsia.sim.units import NAMES, check_of
 
 STREAM_PROOFS: dict[str, Proof] = {
     "buffer-queue": always("Buffer is a queue of two entries", BufferQueue, 3, 8),
@@ -19,7 +19,9 @@ STREAM_PROOFS: dict[str, Proof] = {
     "unit-moves": always("Unit never stands still without a reason", UnitMoves, 12, 20),
 }
 
-PROOFS: dict[str, Proof] = {**STREAM_PROOFS, **CORE_PROOFS, **ARITHMETIC_PROOFS}
+UNIT_PROOFS = {name: proof for unit in NAMES for name, proof in check_of(unit).proofs.items()}
+
+PROOFS: dict[str, Proof] = {**STREAM_PROOFS, **UNIT_PROOFS, **ARITHMETIC_PROOFS}
 
 
 def prove(name: str) -> Outcome:

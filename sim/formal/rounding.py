@@ -1,14 +1,13 @@
-"""Rounding shifts, requantization and the products in it, against their definitions."""
+"""Rounding shifts and products, against their definitions."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Assert, Assume, Const, Cover, Module, Mux, Shape, Signal, Value
+from amaranth.hdl import Assert, Const, Cover, Module, Mux, Shape, Signal, Value
 
 from intarsia.hw.lib.multiply import LIMB, Multiplier
 from intarsia.hw.lib.round_shift import RoundShift, saturated
-from intarsia.hw.units.requantize.core import RequantizeLane
 from intarsia.sim.formal.division import delayed
 from intarsia.sim.formal.inside import opened
 from intarsia.sim.formal.proof import Spec
@@ -54,37 +53,6 @@ class RoundedShift(Spec):
             m.d.comb += [
                 Cover((c == 2) & (p[:2] == 2) & p[2]),
                 Cover((c == 63) & p[-1]),
-            ]
-        return m
-
-
-class RequantizedLane(Spec):
-    """o of `RequantizeLane` is sat(RHE((x * b + offset) / 2^c)), to 16 or 8 bits, in naive arithmetic.
-
-    One result per cycle, each 7 cycles later. Every x, b, c, and every offset with which the sum fits.
-    Operands of few bits: wide products are out of a solver's reach. Induction: from any state.
-    """
-
-    def __init__(self, *, x_bits: int, b_bits: int, offset_bits: int = 0) -> None:
-        super().__init__()
-        self.lane = lane = RequantizeLane(x_bits=x_bits, b_bits=b_bits, offset_bits=offset_bits)
-        self.free += [lane.x, lane.b, lane.c, lane.wide]
-        if offset_bits:
-            self.free.append(lane.offset)
-
-    def elaborate(self, platform: Any) -> Module:
-        m = Module()
-        m.submodules.lane = lane = self.lane
-        exact = lane.x * lane.b + (lane.offset if lane.has_offset else 0)
-        p = Signal(lane.multiplier.p.shape())
-        m.d.comb += [p.eq(exact), Assume(p == exact)]
-        q = half_even(delayed(m, p, lane.LATENCY, "p"), delayed(m, lane.c, lane.LATENCY, "c"))
-        wide = delayed(m, lane.wide, lane.LATENCY, "wide")
-        with m.If(delayed(m, Value.cast(1), lane.LATENCY, "known")):
-            m.d.comb += [
-                Assert(lane.o == Mux(wide, naively_saturated(q, 16), naively_saturated(q, 8))),
-                Cover(~wide & (lane.o == 127) & (q != 127)),
-                Cover(wide & (lane.o == -200)),
             ]
         return m
 

@@ -1,33 +1,23 @@
-"""Stimulus and expectation of every unit; each bench by its unit's name."""
+"""The units' checks by name: every module or folder of this folder is a unit's, and holds its CHECK.
+
+Its bench, with stimulus, expectation and coverage; its proofs; what its golden vectors equal.
+"""
 
 from __future__ import annotations
 
-from intarsia.sim.transaction import Bench
-from intarsia.sim.units.affine import AffineBench
-from intarsia.sim.units.argmax import ArgmaxBench
-from intarsia.sim.units.expand import ExpandBench
-from intarsia.sim.units.layernorm import LayernormBench
-from intarsia.sim.units.mac_array import MacArrayBench
-from intarsia.sim.units.requantize import RequantizeBench
-from intarsia.sim.units.residual import ResidualBench
-from intarsia.sim.units.shift_exp import ShiftExpBench
-from intarsia.sim.units.shiftgelu import ShiftgeluBench
-from intarsia.sim.units.shiftgelu_table import ShiftgeluTableBench
-from intarsia.sim.units.shiftmax import ShiftmaxBench
-from intarsia.sim.units.upsample import UpsampleBench
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
 
-BENCHES: dict[str, type[Bench]] = {
-    "mac_array": MacArrayBench,
-    "requantize": RequantizeBench,
-    "requantize16": RequantizeBench,
-    "residual": ResidualBench,
-    "affine": AffineBench,
-    "shift_exp": ShiftExpBench,
-    "shiftmax": ShiftmaxBench,
-    "shiftgelu": ShiftgeluBench,
-    "shiftgelu_table": ShiftgeluTableBench,
-    "layernorm": LayernormBench,
-    "argmax": ArgmaxBench,
-    "expand": ExpandBench,
-    "upsample": UpsampleBench,
-}
+from intarsia.sim.unit_check import UnitCheck
+
+NAMES = tuple(module.name for module in iter_modules(__path__))
+"""All units, as `hw.units.registry.UNITS` names them."""
+
+
+@cache
+def check_of(name: str) -> UnitCheck:
+    """The checks of a unit, imported when they are asked for."""
+    found = import_module(f"{__name__}.{name}").CHECK
+    assert isinstance(found, UnitCheck), name
+    return found

@@ -1,16 +1,20 @@
-"""Stimulus and expectation for `hw.units.affine.core.Affine`."""
+"""Stimulus, expectation and proofs for `hw.units.affine.core.Affine`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
 from intarsia.arch.isa.matmul import requantize_unit
+from intarsia.hw.units.affine.core import Affine
 from intarsia.model.integer.arithmetic import rshift_rhe, saturate
+from intarsia.sim.formal.core_proofs import balance, per_row, protocol
 from intarsia.sim.transaction import Bench, Ints, Transaction
-from intarsia.sim.units.requantize import ROUNDING_BINS, corner_products, rounding_bins
+from intarsia.sim.unit_check import UnitCheck
+from intarsia.sim.units.requantize.bench import ROUNDING_BINS, corner_products, rounding_bins
 
 LARGEST_X = 2**30
 B_LOW, B_HIGH = -(2**31), 2**31 - 1
@@ -124,3 +128,21 @@ class AffineBench(Bench):
         if len({*zip(b[0].tolist(), offset[0].tolist(), strict=True)}) == self.core.lanes:
             yield "b and offset differ by lane"
         yield "one beat" if len(x) == 1 else "many beats"
+
+
+CHECK = UnitCheck(
+    AffineBench,
+    "intarsia.model.integer.arithmetic.saturate(rshift_rhe(x * b + offset, c), bits)",
+    "I-LayerNorm",
+    {
+        **protocol("affine", partial(Affine, lanes=1), 20),
+        **balance(
+            "affine",
+            partial(Affine, lanes=1),
+            {"rows": 3},
+            per_row,
+            {"i": per_row, "constants": per_row},
+            24,
+        ),
+    },
+)

@@ -1,15 +1,19 @@
-"""Stimulus and expectation for `hw.units.argmax.core.Argmax`."""
+"""Stimulus, expectation and proofs for `hw.units.argmax.core.Argmax`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
 from intarsia.arch import isa
 from intarsia.arch.duration import ceil_div
+from intarsia.hw.units.argmax.core import Argmax
+from intarsia.sim.formal.core_proofs import balance, per_pair, per_row, protocol
 from intarsia.sim.transaction import Bench, Ints, Transaction, counter_sizes, to_beats
+from intarsia.sim.unit_check import UnitCheck
 
 LOW, HIGH = -(2**15), 2**15 - 1
 
@@ -146,3 +150,21 @@ def _row_bins(row: Ints, label: int, lanes: int, count: int) -> Iterator[str]:
         yield "label above 255"
     if label > 32767:
         yield "label above 32767"
+
+
+CHECK = UnitCheck(
+    ArgmaxBench,
+    "numpy.argmax of every row",
+    "The graph",
+    {
+        **protocol("argmax", partial(Argmax, lanes=2), 16),
+        **balance(
+            "argmax",
+            partial(Argmax, lanes=2),
+            {"rows": 2, "length": 3},
+            per_row,
+            {"i": per_pair},
+            24,
+        ),
+    },
+)

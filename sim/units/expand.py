@@ -1,15 +1,19 @@
-"""Stimulus and expectation for `hw.units.expand.core.Expand`."""
+"""Stimulus, expectation and proofs for `hw.units.expand.core.Expand`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
 from intarsia.arch import isa
 from intarsia.arch.duration import ceil_div
+from intarsia.hw.units.expand.core import Expand
+from intarsia.sim.formal.core_proofs import balance, per_pair, protocol
 from intarsia.sim.transaction import Bench, Ints, Transaction, counter_sizes, to_beats
+from intarsia.sim.unit_check import UnitCheck
 
 LABELS = 1 << 16
 
@@ -128,3 +132,21 @@ class ExpandBench(Bench):
         yield "one row" if rows == 1 else "many rows"
         if total > 65535:
             yield "row above 65535 results"
+
+
+CHECK = UnitCheck(
+    ExpandBench,
+    "numpy.repeat of every row",
+    "The graph",
+    {
+        **protocol("expand", partial(Expand, lanes=2), 16),
+        **balance(
+            "expand",
+            partial(Expand, lanes=2),
+            {"rows": 2, "length": 3, "factor": 3},
+            lambda c: c.rows * ((c.length * c.factor + 1) >> 1),
+            {"i": per_pair},
+            24,
+        ),
+    },
+)

@@ -1,17 +1,21 @@
-"""Stimulus and expectation for `hw.units.layernorm.core.Layernorm`."""
+"""Stimulus, expectation and proofs for `hw.units.layernorm.core.Layernorm`."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
 from intarsia.arch import isa
 from intarsia.arch.duration import ROOT, ceil_div
+from intarsia.hw.units.layernorm.core import Layernorm
 from intarsia.model.integer.arithmetic import isqrt, layernorm, layernorm_constants, rshift_rhe, saturate
+from intarsia.sim.formal.core_proofs import balance, per_pair, protocol, ring
 from intarsia.sim.transaction import Bench, Ints, Transaction, to_beats
+from intarsia.sim.unit_check import UnitCheck
 
 LOW, HIGH = -(2**15), 2**15 - 1
 LARGEST_B = 2**62
@@ -249,3 +253,23 @@ def _output_bins(z: Ints, b: Ints, offset: Ints, c: int, wide: int) -> Iterator[
         f"c = {c}": np.array(c in (0, 63)),
     }
     yield from (name for name, hit in where.items() if hit.any())
+
+
+CHECK = UnitCheck(
+    LayernormBench,
+    "intarsia.model.integer.arithmetic.layernorm",
+    "I-LayerNorm",
+    {
+        **protocol("layernorm", partial(Layernorm, lanes=1, max_length=4), 110),
+        **balance(
+            "layernorm",
+            partial(Layernorm, lanes=2, max_length=4),
+            {"rows": 2, "length": 3},
+            per_pair,
+            {"i": per_pair, "constants": per_pair},
+            130,
+            at_once=True,
+        ),
+        **ring("layernorm", Layernorm, 4, ("address", "address$1"), 115),
+    },
+)

@@ -1,18 +1,22 @@
-"""Stimulus and expectation for `hw.units.residual.core.Residual`."""
+"""Stimulus, expectation and proofs for `hw.units.residual.core.Residual`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 
 from intarsia.arch import isa
 from intarsia.arch.duration import ceil_div
+from intarsia.hw.units.residual.core import Residual
 from intarsia.model.integer.arithmetic import dyadic, residual, rshift_rhe
+from intarsia.sim.formal.core_proofs import balance, per_pair, protocol
 from intarsia.sim.transaction import Bench, Ints, Transaction, counter_sizes, to_beats
-from intarsia.sim.units.requantize import corner_products
+from intarsia.sim.unit_check import UnitCheck
+from intarsia.sim.units.requantize.bench import corner_products
 
 LOW, HIGH = -(2**15), 2**15 - 1
 B_LOW, B_HIGH = -(2**31), 2**31 - 1
@@ -205,3 +209,21 @@ def _typical(rng: np.random.Generator) -> Scales:
     """Ratios of scales as trained networks have them."""
     (b1, b2), (c1, c2) = dyadic(np.exp2(rng.uniform(-4, 1, 2)), int(rng.choice([16, 32])))
     return Scales(int(b1), int(c1), int(b2), int(c2))
+
+
+CHECK = UnitCheck(
+    ResidualBench,
+    "intarsia.model.integer.arithmetic.residual",
+    "Requantization and residual",
+    {
+        **protocol("residual", partial(Residual, lanes=1), 20),
+        **balance(
+            "residual",
+            partial(Residual, lanes=2),
+            {"rows": 2, "length": 3},
+            per_pair,
+            {"i": per_pair, "identity": per_pair},
+            24,
+        ),
+    },
+)

@@ -1,15 +1,18 @@
-"""Stimulus and expectation for `hw.units.shiftgelu_table.core.ShiftgeluTable`."""
+"""Stimulus, expectation and proofs for `hw.units.shiftgelu_table.core.ShiftgeluTable`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
 from intarsia.hw.units.shiftgelu_table.core import ENTRIES, ShiftgeluTable, table
 from intarsia.model.integer.arithmetic import dyadic, gelu_i0, requantize, shiftgelu
+from intarsia.sim.formal.core_proofs import protocol
 from intarsia.sim.transaction import Bench, Ints, Transaction, counter_sizes, to_beats
+from intarsia.sim.unit_check import UnitCheck
 
 LOW, HIGH = -128, 127
 FORM = "lambda-shift-elem"
@@ -171,3 +174,11 @@ def _fill_bins(constants: Constants, entries: Ints, history: _History) -> Iterat
     ):
         if hit:
             yield name
+
+
+CHECK = UnitCheck(
+    ShiftgeluTableBench,
+    "intarsia.model.integer.arithmetic.requantize of intarsia.model.integer.arithmetic.shiftgelu",
+    "ShiftGELU",
+    protocol("shiftgelu-table", partial(ShiftgeluTable, lanes=2), 16),
+)

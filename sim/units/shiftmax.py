@@ -1,17 +1,21 @@
-"""Stimulus and expectation for `hw.units.shiftmax.core.Shiftmax`."""
+"""Stimulus, expectation and proofs for `hw.units.shiftmax.core.Shiftmax`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
 from intarsia.arch import isa
 from intarsia.arch.duration import DIVIDE, ceil_div
+from intarsia.hw.units.shiftmax.core import Shiftmax
 from intarsia.model.integer.arithmetic import I31, shift_exp, shiftmax
+from intarsia.sim.formal.core_proofs import balance, per_pair, protocol, ring
 from intarsia.sim.transaction import Bench, Ints, Transaction, to_beats
+from intarsia.sim.unit_check import UnitCheck
 
 LOW, HIGH = -128, 127
 
@@ -225,3 +229,24 @@ def _rows(rng: np.random.Generator, rows: int, length: int) -> Ints:
             row[:] = LOW
             row[rng.integers(length)] = rng.integers(LOW, HIGH + 1)
     return x
+
+
+CHECK = UnitCheck(
+    ShiftmaxBench,
+    "intarsia.model.integer.arithmetic.shiftmax",
+    "Shiftmax",
+    {
+        **protocol("shiftmax", partial(Shiftmax, lanes=1, max_length=4), 70),
+        **balance(
+            "shiftmax",
+            partial(Shiftmax, lanes=2, max_length=4),
+            {"rows": 2, "length": 3},
+            per_pair,
+            {"i": per_pair},
+            90,
+            at_once=True,
+        ),
+        **ring("shiftmax-scores", Shiftmax, 20, ("scores.written", "scores.taken"), 70),
+        **ring("shiftmax-exponentials", Shiftmax, 20, ("exponentials.written", "exponentials.taken"), 90),
+    },
+)

@@ -1,13 +1,17 @@
-"""Stimulus and expectation for `hw.units.upsample.core.Upsample`."""
+"""Stimulus, expectation and proofs for `hw.units.upsample.core.Upsample`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
+from intarsia.hw.units.upsample.core import Upsample
+from intarsia.sim.formal.core_proofs import balance, protocol
 from intarsia.sim.transaction import Bench, Ints, Transaction, to_beats
+from intarsia.sim.unit_check import UnitCheck
 
 LOW, HIGH = -(2**15), 2**15 - 1
 
@@ -139,3 +143,22 @@ class UpsampleBench(Bench):
             yield "label above 255"
         if labels.size > 1 and np.unique(labels).size == 1:
             yield "same label everywhere"
+
+
+CHECK = UnitCheck(
+    UpsampleBench,
+    "numpy.argmax of every patch, repeated both ways",
+    "The graph",
+    {
+        **protocol("upsample", partial(Upsample, lanes=2, max_length=4), 30),
+        **balance(
+            "upsample",
+            partial(Upsample, lanes=2, max_length=4),
+            {"rows": 2, "length": 2, "classes": 3, "factor": 2},
+            lambda c: c.rows * c.factor * ((c.length * c.factor + 1) >> 1),
+            {"i": lambda c: c.rows * c.length * ((c.classes + 1) >> 1)},
+            60,
+            at_once=True,
+        ),
+    },
+)

@@ -63,10 +63,10 @@ class MacArrayBench(Bench):
             tile = depth if layout else lanes
             rows = int(rng.choice([1, 2, tile - 1, tile, tile + 1, int(rng.integers(1, 2 * tile + 1))]))
             rows = min(rows, tall)
-            slots = max(1, 600 // max(rows, tile))
+            periods = max(1, 600 // max(rows, tile))
             passes = 2 if x16 else 1
-            tiles = int(rng.integers(1, max(2, min(4, slots // passes) + 1)))
-            outer = int(rng.integers(1, max(2, min(4, slots // (tiles * passes)) + 1)))
+            tiles = int(rng.integers(1, max(2, min(4, periods // passes) + 1)))
+            outer = int(rng.integers(1, max(2, min(4, periods // (tiles * passes)) + 1)))
             x, y = self._x(rng, outer, rows, tiles, x16), self._y(rng, outer, tiles)
             match int(rng.integers(4)):
                 case 0:  # ends of the ranges only

@@ -1,14 +1,16 @@
-"""ShiftExp against its definition."""
+"""What is proven of `hw.units.shift_exp.core`."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from amaranth.hdl import Assert, Assume, Const, Cover, Module, Mux, Signal, Value, signed
 
-from intarsia.hw.units.shift_exp.core import NO_CLAMP, ShiftExp
+from intarsia.hw.units.shift_exp.core import NO_CLAMP, ShiftExp, ShiftExpVector
+from intarsia.sim.formal.core_proofs import balance, per_row, protocol
 from intarsia.sim.formal.division import delayed
-from intarsia.sim.formal.proof import Spec
+from intarsia.sim.formal.proof import Spec, always
 
 I31 = 2**31 - 1
 
@@ -87,3 +89,18 @@ class ShiftedExponential(Spec):
         with m.Else():
             m.d.comb += e.eq(v << up_by)
         return e
+
+
+PROOFS = {
+    **protocol("shift-exp", partial(ShiftExpVector, lanes=1), 20),
+    **balance("shift-exp", partial(ShiftExpVector, lanes=1), {"rows": 3}, per_row, {"i": per_row}, 24),
+    **{
+        f"shift-exp-{'any' if positive else 'negative'}": always(
+            f"ShiftExp, 8-bit d{'' if positive else ' <= 0'}, i0 < 16, n < 8, every bound",
+            partial(ShiftedExponential, d_bits=8, positive=positive, i0_bits=4, n_bits=3),
+            9,
+            12,
+        )
+        for positive in (False, True)
+    },
+}

@@ -13,7 +13,7 @@ from amaranth.sim import Simulator
 from intarsia.hw.interfaces.stream import Unit
 from intarsia.hw.units.mac_array.core import MacArray
 from intarsia.sim.payload import Payload
-from intarsia.sim.units.mac_array import MacArrayBench
+from intarsia.sim.units.mac_array.bench import MacArrayBench
 from tests.hw.driver import play
 
 ROWS = 18

@@ -15,7 +15,7 @@ from intarsia.hw.interfaces.stream import Unit
 from intarsia.hw.units.requantize.core import RequantizeLane, Requantizer
 from intarsia.model.integer.arithmetic import requantize, rshift_rhe
 from intarsia.sim.payload import Payload
-from intarsia.sim.units.requantize import RequantizeBench
+from intarsia.sim.units.requantize.bench import RequantizeBench
 from tests.hw.driver import play
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from intarsia.hw.interfaces.stream import Unit
 from intarsia.hw.units.shift_exp.core import NO_CLAMP, ShiftExp, ShiftExpVector, clamp
 from intarsia.model.integer.arithmetic import I31, shift_exp
-from intarsia.sim.units.shift_exp import ShiftExpBench
+from intarsia.sim.units.shift_exp.bench import ShiftExpBench
 from tests.hw.driver import play
 
 

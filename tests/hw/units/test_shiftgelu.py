@@ -12,7 +12,7 @@ import pytest
 
 from intarsia.hw.interfaces.stream import Unit
 from intarsia.hw.units.shiftgelu.core import Shiftgelu
-from intarsia.sim.units.shiftgelu import ShiftgeluBench
+from intarsia.sim.units.shiftgelu.bench import ShiftgeluBench
 from tests.hw.driver import play
 
 

@@ -9,10 +9,12 @@ from amaranth.hdl import Assert, Assume, Cover, Fragment, Module, Signal
 from intarsia.hw.interfaces.stream import Buffer
 from intarsia.hw.lib.divide import SerialDivider
 from intarsia.sim.formal import __main__ as command
+from intarsia.sim.formal.arithmetic_proofs import ARITHMETIC_PROOFS
 from intarsia.sim.formal.division import SerialQuotient
 from intarsia.sim.formal.proof import Outcome, Proof, Spec, check
-from intarsia.sim.formal.prove import PROOFS, prove
+from intarsia.sim.formal.prove import PROOFS, STREAM_PROOFS, prove
 from intarsia.sim.formal.streams import BufferHeld, BufferQueue, BufferRegistered
+from intarsia.sim.units import NAMES, check_of
 from intarsia.synth.process import SimulatorError
 
 
@@ -158,6 +160,20 @@ def test_the_command_reports_and_fails_if_one_does(monkeypatch, capsys):
         command, "PROOFS", {n: Proof("", Counter, "bmc", 8, 8) for n in ("first", "fourth")}
     )
     assert command.main() == 0
+
+
+def test_no_two_proofs_have_one_name():
+    """A mapping of all would keep the last of them only."""
+    names = [
+        *STREAM_PROOFS,
+        *ARITHMETIC_PROOFS,
+        *(name for unit in NAMES for name in check_of(unit).proofs),
+    ]
+    assert sorted(names) == sorted(PROOFS)
+
+
+def test_every_unit_has_proofs():
+    assert not [unit for unit in NAMES if not check_of(unit).proofs]
 
 
 def test_every_proof_makes_a_design():
