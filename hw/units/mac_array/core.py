@@ -41,9 +41,9 @@ class MacArray(Core):
     result : `lanes` int32, the accumulators of one row, in the order of the rows, output by output
 
     Timing: a tile takes `tile` = lanes cycles to load, or depth when depth-major, then the rows pass
-    it in a slot of max(rows, tile) cycles, in whose first `rows` cycles x is wanted and in whose first
-    `tile` cycles the next tile's y. An output leaves during the first `rows` cycles of the slot after
-    its last, a row per cycle; after the last slot of a command `rows` cycles are added for that. In
+    it in a period of max(rows, tile) cycles, in whose first `rows` cycles x is wanted and in whose first
+    `tile` cycles the next tile's y. An output leaves during the first `rows` cycles of the period after
+    its last, a row per cycle; after the last period of a command `rows` cycles are added for that. In
     all `arch.isa.matmul.mac_array_unit`. A missing input or waiting results stop the schedule; products
     and sums flow on, for a clock enable would have to reach all of them.
     Range: every value of every operand; accumulators wrap at 32 bits (docs/numerics.md, section 3).
@@ -130,13 +130,13 @@ class MacArray(Core):
 
 
 class Schedule(wiring.Component):
-    """What the array does in every cycle: the first tile, the slots, the last rows' way out.
+    """What the array does in every cycle: the first tile, the periods, the last rows' way out.
 
     Members
     -------
     command, start, idle, x_want, y_want : as of the core
     depth_major, x16 : Out(1), of the command
-    use : Out(1), the first cycle of a slot: the tile that has been loaded comes into use
+    use : Out(1), the first cycle of a period: the tile that has been loaded comes into use
     step : Out(step_layout), what becomes of the row of x of this cycle
     """
 
@@ -171,8 +171,8 @@ class Schedule(wiring.Component):
         bank = Signal()
         drain = Signal()
         final = Signal()
-        # The slot to come: tiles of its output and outputs left, it counted; the first tile of one.
-        # A slot has at least 4 cycles, so `last_*` have long settled when it begins.
+        # The period to come: tiles of its output and outputs left, it counted; the first tile of one.
+        # A period has at least 4 cycles, so `last_*` have long settled when it begins.
         inner = Signal(16)
         outer = Signal(16)
         last_inner = Signal()
@@ -203,7 +203,7 @@ class Schedule(wiring.Component):
             m.d.sync += [rows_on.eq(0), self.x_want.eq(0)]
         with m.If(tile_end):
             m.d.sync += [tile_on.eq(0), self.y_want.eq(0)]
-        slot = [
+        period = [
             row.eq(0),
             self.use.eq(1),
             rows_on.eq(1),
@@ -238,10 +238,10 @@ class Schedule(wiring.Component):
                 with m.If(self.start):
                     m.next = "LOAD"
             with m.State("LOAD"), m.If(end):
-                m.d.sync += slot
+                m.d.sync += period
                 m.next = "SLOT"
             with m.State("SLOT"), m.If(end):
-                m.d.sync += [*slot, drain.eq(new_output)]
+                m.d.sync += [*period, drain.eq(new_output)]
                 with m.If(final):
                     m.d.sync += [self.use.eq(0), tile_on.eq(0), self.x_want.eq(0), self.y_want.eq(0)]
                     m.next = "DRAIN"
