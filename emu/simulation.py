@@ -7,17 +7,13 @@ report.cycles, report.to_dict()["units"]["array"]
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from intarsia.arch.isa import Load, Matmul, Store, Unit
 from intarsia.arch.machine import KEYS, Machine
-from intarsia.arch.program import Program, Region
+from intarsia.arch.program import Program
 from intarsia.arch.timing import Timeline, simulate_program
 from intarsia.emu.compile import Compiler
 from intarsia.emu.compile.pattern import find_network
@@ -28,7 +24,7 @@ from intarsia.emu.metric import compulsory_bytes, fused_bytes, macs
 from intarsia.emu.next_step import next_steps
 from intarsia.emu.over_time import OverTime
 from intarsia.emu.roofline import Roofline, roofline
-from intarsia.emu.traffic import traffic_by_class
+from intarsia.emu.traffic import level_sums, moved_bytes, traffic_by_class
 from intarsia.model.errors import InputError
 from intarsia.model.integer.artifact import load_artifact
 from intarsia.model.integer.graph import IMAGE, Graph, Node, QuantizeOptions
@@ -294,38 +290,3 @@ def _structure(graph: Graph, node: Node) -> tuple[object, ...]:
 def named_size(config: EncoderConfig) -> str | None:
     """Which of the named sizes an encoder is, if any."""
     return find(config.network).size_of(config)
-
-
-def level_sums(by_class: Mapping[str, Mapping[str, Mapping[str, int]]]) -> dict[str, dict[str, int]]:
-    """Bits per memory and direction, from those per class."""
-    return {
-        level: {way: sum(part[way] for part in classes.values()) for way in ("read", "write")}
-        for level, classes in by_class.items()
-    }
-
-
-def moved_bytes(program: Program) -> dict[Region, dict[str, int]]:
-    """Bytes read from and written to every DRAM region."""
-    moved: dict[Region, dict[str, int]] = defaultdict(lambda: {"read": 0, "write": 0})
-    regions = sorted(program.regions, key=lambda region: region.address)
-    starts = [region.address for region in regions]
-    for segment in program.segments:
-        for unit, direction in ((Unit.LOAD, "read"), (Unit.STORE, "write")):
-            for one in segment.queues[unit]:
-                if not isinstance(one, Load | Store):
-                    continue
-                address = one.dram + (segment.base if one.based else 0)
-                size = one.size * one.count1 * one.count2 * segment.repeat
-                region = regions[bisect_right(starts, address) - 1]
-                moved[region][direction] += size
-    return moved
-
-
-def array_bound(program: Program) -> int:
-    """Cycles that the array needs when every tile is full and nothing else takes time."""
-    machine, work = program.machine, 0
-    for segment in program.segments:
-        for one in segment.queues[Unit.ARRAY]:
-            if isinstance(one, Matmul):
-                work += one.m * one.n * one.k * (2 if one.x16 else 1) * segment.repeat
-    return -(-work // (machine.lanes * machine.depth))

@@ -24,14 +24,15 @@ partial sums; everything that units read from or write to the scratchpad is acti
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from intarsia.arch.access import accesses
-from intarsia.arch.isa import Instruction, Load, Store, Wait
+from intarsia.arch.isa import Instruction, Load, Store, Unit, Wait
 from intarsia.arch.isa.instruction import LEVEL_OF
 from intarsia.arch.machine import Machine
-from intarsia.arch.program import OUTPUT_KINDS, Program, Segment
+from intarsia.arch.program import OUTPUT_KINDS, Program, Region, Segment
 from intarsia.model.errors import InputError
 
 LEVELS = ("dram", "scratchpad", "stationary", "accumulator", "constants", "registers")
@@ -133,3 +134,28 @@ def _move(
 def instruction_bytes(instruction: Instruction, machine: Machine) -> Bytes:
     """Bytes that one instruction of a computing unit moves."""
     return Counter(instruction.moved(machine))
+
+
+def level_sums(by_class: Mapping[str, Mapping[str, Mapping[str, int]]]) -> dict[str, dict[str, int]]:
+    """Bits per memory and direction, from those per class."""
+    return {
+        level: {way: sum(part[way] for part in classes.values()) for way in ("read", "write")}
+        for level, classes in by_class.items()
+    }
+
+
+def moved_bytes(program: Program) -> dict[Region, dict[str, int]]:
+    """Bytes read from and written to every DRAM region."""
+    moved: dict[Region, dict[str, int]] = defaultdict(lambda: {"read": 0, "write": 0})
+    regions = sorted(program.regions, key=lambda region: region.address)
+    starts = [region.address for region in regions]
+    for segment in program.segments:
+        for unit, direction in ((Unit.LOAD, "read"), (Unit.STORE, "write")):
+            for one in segment.queues[unit]:
+                if not isinstance(one, Load | Store):
+                    continue
+                address = one.dram + (segment.base if one.based else 0)
+                size = one.size * one.count1 * one.count2 * segment.repeat
+                region = regions[bisect_right(starts, address) - 1]
+                moved[region][direction] += size
+    return moved

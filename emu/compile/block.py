@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from intarsia.emu.compile.blocks import Block
-from intarsia.emu.compile.context import Context, Matrix
+from intarsia.emu.compile.context import Context
 from intarsia.emu.compile.layout import Layout, Packed, padded
+from intarsia.emu.compile.matrix import Matrix
 from intarsia.emu.compile.plan import Plan
 from intarsia.emu.compile.view import View
 from intarsia.model.integer.graph import Node

@@ -5,7 +5,7 @@ from __future__ import annotations
 from intarsia.arch.isa import Gelu, Lookup, Space
 from intarsia.arch.machine import TABLE_BYTES
 from intarsia.emu.compile.block import PARAMETERS, BlockPart
-from intarsia.emu.compile.context import Matrix, groups
+from intarsia.emu.compile.matrix import Matrix, groups
 from intarsia.emu.compile.view import View
 
 

@@ -14,10 +14,11 @@ from intarsia.arch.machine import Machine
 from intarsia.arch.program import OUTPUT_KINDS, Output, Program, Segment
 from intarsia.emu.compile.advice import Need, largest, refusal
 from intarsia.emu.compile.arena import Arena
-from intarsia.emu.compile.context import Context, Matrix
+from intarsia.emu.compile.context import Context
 from intarsia.emu.compile.emitter import Emitter, segment
 from intarsia.emu.compile.layout import Layout, Packed
 from intarsia.emu.compile.limits import check_limits, padding_bytes, row_needs, weight_needs
+from intarsia.emu.compile.matrix import Matrix
 from intarsia.emu.compile.pattern import find_network
 from intarsia.emu.compile.places import Places
 from intarsia.emu.compile.plan import Plan

@@ -11,7 +11,7 @@ from intarsia.arch.duration import ISSUE, bytes_per_cycle, cycles
 from intarsia.arch.isa import Layernorm, Layout, Matmul, Residual, Shiftmax
 from intarsia.arch.machine import Machine
 from intarsia.emu.compile.arena import Sharing
-from intarsia.emu.compile.context import row_blocks
+from intarsia.emu.compile.matrix import row_blocks
 from intarsia.model.errors import InputError
 
 QUERIES = (128, 64, 32, 16, 8)

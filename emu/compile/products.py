@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from intarsia.arch.isa import Shiftmax
 from intarsia.emu.compile.block import PARAMETERS, BlockPart
-from intarsia.emu.compile.context import row_blocks
 from intarsia.emu.compile.layout import Packed, padded
+from intarsia.emu.compile.matrix import row_blocks
 from intarsia.emu.compile.view import View
 
 

@@ -12,9 +12,10 @@ from intarsia.arch.machine import Machine
 from intarsia.emu.compile.arena import Arena, Sharing
 from intarsia.emu.compile.block import Constants
 from intarsia.emu.compile.blocks import Block
-from intarsia.emu.compile.context import Context, Matrix
+from intarsia.emu.compile.context import Context
 from intarsia.emu.compile.frugal import PHASES, choose_frugal, frugal_modes, least
 from intarsia.emu.compile.layout import Layout, padded
+from intarsia.emu.compile.matrix import Matrix
 from intarsia.emu.compile.names import Listed, labels_of_parts
 from intarsia.emu.compile.plan import Costs, Plan, Residence, choose
 from intarsia.emu.compile.stack import Stack

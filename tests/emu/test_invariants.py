@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from intarsia.arch.machine import Machine
 from intarsia.arch.timing import simulate_program
 from intarsia.emu.compile import compile_graph
-from intarsia.emu.simulation import array_bound, moved_bytes
+from intarsia.emu.traffic import moved_bytes
 from intarsia.model.errors import InputError
 from intarsia.model.networks.segmenter import SegmenterConfig
 from intarsia.model.quantize.outline import outline
+from tests.emu.bounds import array_bound
 
 SIZES = [
     SegmenterConfig.named("mini", "scenes", l2norm=False),

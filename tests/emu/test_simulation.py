@@ -7,12 +7,13 @@ import pytest
 
 from intarsia.arch.machine import Machine
 from intarsia.emu.metric import macs
-from intarsia.emu.simulation import array_bound, named_size, network, simulate, simulate_graph
+from intarsia.emu.simulation import named_size, network, simulate, simulate_graph
 from intarsia.model.errors import InputError
 from intarsia.model.integer.artifact import save_artifact
 from intarsia.model.integer.graph import QuantizeOptions
 from intarsia.model.networks.segmenter.config import SegmenterConfig
 from intarsia.sim.random_graph import renamed
+from tests.emu.bounds import array_bound
 from tests.emu.compile.edits import with_probabilities
 
 

@@ -24,7 +24,7 @@ import torch
 import yaml  # type: ignore[import-untyped, unused-ignore]
 from PIL import Image
 
-from intarsia.arch import program as programs
+from intarsia.arch import program_file as programs
 from intarsia.arch.machine import PRESETS, Machine
 from intarsia.arch.program import Program
 from intarsia.arch.timing import simulate_program

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from intarsia.emu.compile.context import Context, Matrix
+from intarsia.emu.compile.context import Context
+from intarsia.emu.compile.matrix import Matrix
 from intarsia.emu.compile.places import Places
 from intarsia.emu.compile.stages.part import Part
 from intarsia.emu.compile.stages.stage import Stage

@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from intarsia.emu.compile.context import Context, Matrix
+from intarsia.emu.compile.context import Context
 from intarsia.emu.compile.layout import padded
+from intarsia.emu.compile.matrix import Matrix
 from intarsia.emu.compile.places import Places
 from intarsia.emu.compile.stages.row import Row, RowPart, find_row
 from intarsia.emu.compile.stages.stage import Keep, Tail

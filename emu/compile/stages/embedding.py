@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from intarsia.arch.isa import Load, Lookup, Space
 from intarsia.arch.machine import TABLE_BYTES
-from intarsia.emu.compile.context import Context, Matrix
+from intarsia.emu.compile.context import Context
 from intarsia.emu.compile.layout import padded
+from intarsia.emu.compile.matrix import Matrix
 from intarsia.emu.compile.places import Places
 from intarsia.emu.compile.stages.stage import Stage
 from intarsia.emu.compile.stages.tokens import Tokens, TokensPart

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from intarsia.arch.isa import Argmax, Expand, Store
-from intarsia.emu.compile.context import Context, Matrix
+from intarsia.emu.compile.context import Context
 from intarsia.emu.compile.layout import padded
+from intarsia.emu.compile.matrix import Matrix
 from intarsia.emu.compile.places import Places
 from intarsia.emu.compile.stages.part import Part
 from intarsia.emu.compile.stages.stage import Tail

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from intarsia.emu.compile.block import PARAMETERS
-from intarsia.emu.compile.context import Context, Done, Matrix, groups, row_blocks
+from intarsia.emu.compile.context import Context, Done
 from intarsia.emu.compile.layout import padded
+from intarsia.emu.compile.matrix import Matrix, groups, row_blocks
 from intarsia.emu.compile.places import Places
 from intarsia.emu.compile.plan import group_sizes
 from intarsia.emu.compile.view import View

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from intarsia.emu.compile.context import Matrix
 from intarsia.emu.compile.layout import padded
+from intarsia.emu.compile.matrix import Matrix
 from intarsia.emu.compile.stages.stage import Keep
 from intarsia.emu.compile.stages.sum import Sum, SumPart
 from intarsia.emu.compile.view import View

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from intarsia.emu.compile.context import Context, Matrix
+from intarsia.emu.compile.context import Context
+from intarsia.emu.compile.matrix import Matrix
 from intarsia.emu.compile.places import Places
 from intarsia.emu.compile.walk import Walk
 from intarsia.model.integer.graph import Node

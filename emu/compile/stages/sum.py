@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from intarsia.emu.compile.context import Matrix, row_blocks
+from intarsia.emu.compile.matrix import Matrix, row_blocks
 from intarsia.emu.compile.stages.part import Part
 from intarsia.emu.compile.stages.stage import Keep
 from intarsia.emu.compile.view import View

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from intarsia.emu.compile.context import Context, Done, Matrix
+from intarsia.emu.compile.context import Context, Done
+from intarsia.emu.compile.matrix import Matrix
 from intarsia.emu.compile.places import Places
 from intarsia.emu.compile.stages.part import Part
 from intarsia.emu.compile.view import View
