@@ -44,7 +44,7 @@ class ShiftExp(wiring.Component):
 
     Timing: latency LATENCY = 7, one result per cycle.
 
-    Range: exact for every d, i0, n, and lam in 1..65535 or None (sim/units/shift_exp.py).
+    Range: exact for every d, i0, n, and lam in 1..65535 or None (sim/units/shift_exp/bench.py).
     """
 
     LATENCY = 7
