@@ -79,6 +79,8 @@ def padding_bytes(graph: Graph, pixels: Node) -> list[int]:
 def _check_labels(graph: Graph, labels: Node) -> None:
     patch, bits = labels.integer("patch"), graph.output(labels).bits
     if bits == 16 and patch == 1:
-        raise InputError(f"{labels.name}: labels of 16 bits must be repeated 2 times or more, not once")
+        raise InputError(
+            f"{labels.name}: patch must be at least 2 with labels of 16 bits (more than 256 classes), not 1"
+        )
     if patch > FIELD:
         raise InputError(f"{labels.name}: patch must be at most {FIELD}, not {patch}")

@@ -98,7 +98,10 @@ class _Classifier(RowPart):
         chunks = c.chunks(packed[0], item)
         size = padded(max(c.columns(packed[0], *chunk)[1] for chunk in chunks) * item, 16)
         names = [f"scores {n}[{turn}]" for n in range(len(rows)) for turn in range(TURNS)]
-        buffers = [c.arena.allocate(name, size) for name in names]
+        buffers = [
+            c.arena.allocate(name, size, apart="" if name.startswith("scores 0") else "scores 0")
+            for name in names
+        ]
         for number, (tile, tiles) in enumerate(c.some(chunks)):
             column, columns = c.columns(packed[0], tile, tiles)
             outs = []

@@ -66,7 +66,9 @@ def test_patches_and_labels():
     graph = edited(of(), "labels", attributes={"patch": 65536})
     assert refusal(graph) == "labels: patch must be at most 65535, not 65536"
     graph = edited(reshaped(of(), "labels", (20, 28), "uint16"), "labels", attributes={"patch": 1})
-    assert refusal(graph) == "labels: labels of 16 bits must be repeated 2 times or more, not once"
+    assert refusal(graph) == (
+        "labels: patch must be at least 2 with labels of 16 bits (more than 256 classes), not 1"
+    )
 
 
 def test_padding_wants_a_byte_that_stands_for_0():

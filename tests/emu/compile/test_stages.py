@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from intarsia.arch.hazards import check_program
 from intarsia.arch.isa import Lookup
 from intarsia.arch.machine import Machine
 from intarsia.arch.program import Program
@@ -32,6 +33,13 @@ MEMORY = {"on chip": 512, "out during attention": 24, "in DRAM": 12}
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_network(kind, banks):
     assert disagreements(quantized(kind), small_machine(banks=banks), picture(kind)) == []
+
+
+@pytest.mark.parametrize("kib", [1, 16])
+@pytest.mark.parametrize("kind", KINDS)
+def test_with_the_fewest_banks_the_program_is_legal(kind, kib):
+    """Buffers share banks, but no two that one instruction reads."""
+    check_program(compile_graph(quantized(kind), small_machine(banks=8, bank_kib=kib)))
 
 
 @pytest.mark.parametrize("kind", ["sum, LayerNorm behind", "distilled, many classes", "features"])
