@@ -97,7 +97,7 @@ def rtl_run(
 
         if size is not None:
             show("making random weights")
-            graph, window = random_network(size, dataset, network or DEFAULT)
+            graph, window = random_network(size, dataset, DEFAULT if network is None else network)
         try:
             found = compare_network(graph, description, window, waves=shown, on_progress=show)
         except SimulatorError as error:

@@ -96,15 +96,15 @@ def simulate(
     table = None if report is None else output_file(report.with_suffix(".csv"), TABLE)
     description = Machine.load(machine)
     defaults = QuantizeOptions()
-    options = None
+    options, name = None, DEFAULT if network is None else network
     if model is None:
         bits = defaults.softmax_bits if softmax_bits is None else softmax_bits
         options = QuantizeOptions(defaults.gelu if gelu is None else gelu, bits)
-        size = find(network or DEFAULT).default_size if size is None else size
+        size = find(name).default_size if size is None else size
     window = parse_size(image)
     with progress(json=json) as bar:
         bar.add_task("emulating", total=None)
-        graph = graph_of(size, dataset, window, model, options, network or DEFAULT)
+        graph = graph_of(size, dataset, window, model, options, name)
         found = simulate_graph(graph, description, size)
         plain = found.to_dict()
         if trace is not None:

@@ -25,6 +25,8 @@ ZOO = Path(__file__).parent / "zoo"
 DEFAULT_CHECKPOINT = ZOO / "scenes.safetensors"
 DEFAULT_ARTIFACT = ZOO / "scenes.intarsia"
 """The shipped Segmenter for generated scenes, in FP32 and in integers."""
+PREDICTED = "segmentation or classification"
+"""Tasks that have something to be evaluated against."""
 
 
 class Predictor(Protocol):
@@ -131,13 +133,16 @@ def load_predictor(path: Path, say: Callable[[str], None] | None = None) -> Pred
     """
     if Path(path).suffix.lower() == SUFFIX:
         executor = load_executor(path)
-        classifies = isinstance(executor.graph.config, ViTConfig)
-        return IntegerClassifier(executor) if classifies else IntegerPredictor(executor)
+        if isinstance(executor.graph.config, ViTConfig):
+            return IntegerClassifier(executor)
+        if not isinstance(executor.graph.config, SegmenterConfig):
+            raise _not(PREDICTED, executor.graph.network)
+        return IntegerPredictor(executor)
     model = load_model(path, say=say)
     if isinstance(model, ViT):
         return FloatClassifier(model)
     if not isinstance(model, Segmenter):
-        raise _not("segmentation or classification", model.config.network)
+        raise _not(PREDICTED, model.config.network)
     return FloatPredictor(model)
 
 

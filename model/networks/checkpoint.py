@@ -27,6 +27,9 @@ from intarsia.model.networks.segmenter.checkpoint import segmenter_of
 HEAD_WIDTH = 64
 """Channels of an attention head of all published ViTs: names and shapes of tensors do not tell it."""
 
+POOLS = ("token", "avg")
+"""Values of timm's global_pool that are run: the class token, and the mean of the patches."""
+
 
 def load_model(
     path: Path,
@@ -182,8 +185,12 @@ def _classifier(found: Checkpoint, facts: Facts, network: Network, dataset: str 
         if known.get(facts.classes) != dataset:
             classes = getattr(wanted, "classes", None)
             raise InputError(f"classes must be {classes} for dataset {dataset}, not {facts.classes}")
-    # timm's fc_norm stands after the mean of the patches; without it the class token is what is classified.
-    mean = facts.pool_norm or not facts.class_token or found.described.pool == "avg"
+    pool = found.described.pool
+    if pool not in (None, *POOLS):
+        raise InputError(f"global_pool must be {' or '.join(POOLS)}, not {shortened(pool)}")
+    # Where nothing says it: timm's fc_norm stands after the mean of the patches; without it the class token
+    # is what is classified.
+    mean = pool == "avg" if pool is not None else facts.pool_norm or not facts.class_token
     if mean:
         found.notes.append("the classifier sees the mean of the patches")
     return {

@@ -111,6 +111,8 @@ def test_simulate_refuses_what_is_not_there(capsys, artifacts):
         capsys, "simulate", "--network", "dinov2", "--size", "giant"
     )
     assert "network must be one of segmenter" in refused(capsys, "simulate", "--network", "bert")
+    for command in (["simulate"], ["rtl-run", "--size", "mini"]):
+        assert "network must be one of segmenter" in refused(capsys, *command, "--network", "")
     wrong = refused(capsys, "simulate", "--network", "vit", "--model", artifacts["vit"])
     assert "--network" in wrong
 
@@ -198,3 +200,8 @@ def test_a_checkpoint_is_quantized_as_what_it_holds(capsys, folder, tmp_path, he
         integers = Executor(graph).outputs(image)[output.name]
         real = integers * graph.tensors[output.tensor].scale
         assert np.corrcoef(real.flatten(), wanted[output.name][0].numpy().flatten())[0, 1] > 0.9
+
+
+def test_features_are_not_evaluated(capsys, artifacts):
+    wanted = "the task of the model must be segmentation or classification, not features (dinov2)"
+    assert wanted in refused(capsys, "evaluate", "--model", artifacts["dinov2"])

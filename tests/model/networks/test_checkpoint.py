@@ -163,13 +163,18 @@ def test_a_name_with_a_large_number_costs_nothing(tmp_path):
 )
 def test_a_vit_becomes_the_encoder_of_a_segmenter(tmp_path, network, parameters):
     state = vits.filled({**_widened(vits.shapes(layers=12, patches=16, distilled=True))})
-    model = load(
-        tmp_path, state, network=network, size="tiny", dataset="scenes", image=(9, 14), two_heads=False
-    )
+    asked = {"network": network, "size": "tiny", "dataset": "scenes", "image": (9, 14)}
+    model = load(tmp_path, state, two_heads=False, **asked)
     assert (model.config.network, model.config.distilled, model.config.prefix) == (network, True, 2)
     assert parameters in model.decoder.state_dict()
     assert model.masks(torch.zeros(1, 3, 9, 14)).shape == (1, 3 * 4, 10)
     assert torch.equal(model.encoder.dist_token, state["dist_token"])
+
+
+def test_heads_beside_the_file_and_of_the_size_must_agree(tmp_path):
+    state = vits.filled(_widened(vits.shapes(layers=12)))
+    with pytest.raises(InputError, match=r"^heads of size tiny must be 2 as config.json says, not 3$"):
+        load(tmp_path, state, size="tiny", dataset="scenes")
 
 
 def _widened(shapes):

@@ -231,3 +231,18 @@ def test_heads_of_other_widths_are_said_or_asked():
 def test_timms_pooling_is_read(tmp_path, pool, want):
     path = written(tmp_path, vits.vit(), {"global_pool": pool})
     assert load_model(path, network="vit", **ASKED).config.pool == want
+
+
+def test_timms_pooling_stands_above_the_norm_behind_it(tmp_path):
+    state = vits.vit()
+    for part in ("weight", "bias"):
+        state[f"fc_norm.{part}"] = state.pop(f"norm.{part}")
+    path = written(tmp_path, state, {"global_pool": "token"})
+    config = load_model(path, network="vit", **ASKED).config
+    assert (config.pool, config.pool_norm) == ("token", True)
+
+
+def test_other_poolings_of_timm_are_refused(tmp_path):
+    path = written(tmp_path, vits.vit(), {"global_pool": "max"})
+    with pytest.raises(InputError, match=r": global_pool must be token or avg, not 'max'$"):
+        load_model(path, network="vit", **ASKED)
