@@ -16,7 +16,7 @@ SCRATCHPAD = ("scratchpad.banks", "scratchpad.bank_kib")
 
 @dataclass(frozen=True)
 class Need:
-    """`key` must be at least `value`, whatever the plan; `problem` says in words why."""
+    """`key` must be at least `value`, whatever the plan; `problem` says so, and for what."""
 
     key: str
     value: int
@@ -40,13 +40,14 @@ def refusal(
     needs: that the machine does not meet;  problem: of the scratchpad, if that is too small by itself;
     fits: whether a network finds room in the scratchpad of a machine that meets them.
     """
-    problems = [need.problem for need in needs] + [problem] * bool(problem)
+    problems = [f"{need.problem}, not {_value(machine, need.key)}" for need in needs]
+    problems += [problem] * bool(problem)
     settings, better = [], machine
     for need in needs:
         allowed = RANGES[need.key][1]
         value = allowed.at_least(need.value)
         if value is None:
-            return InputError(f"{need.problem}, which reaches {allowed.high}")
+            return InputError(f"{need.problem}, not at most {allowed.high}")
         better = _changed(better, need.key, value)
         settings.append(_setting(machine, need.key, value))
     if not fits(better):

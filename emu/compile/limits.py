@@ -52,15 +52,16 @@ def row_needs(graph: Graph, network: Network) -> Iterator[Need]:
     for node in network.nodes:
         if key := length_key(node.op):
             length = graph.output(node).shape[-1]
-            yield Need(key, length, f"{node.name}: rows of {length} do not fit into {key}")
+            yield Need(key, length, f"{node.name}: {key} must be at least {length} for its rows")
 
 
 def weight_needs(weights: Mapping[str, tuple[Packed, int]], lanes: int) -> Iterator[Need]:
     """How much the stationary buffer must hold; weights: by name, with the bytes of an output."""
     for name, (packed, item) in weights.items():
         size = packed.least(lanes, item) * packed.tile_bytes
-        problem = f"{name}: weights of {packed.inputs} inputs do not fit into stationary.kib"
-        yield Need("stationary.kib", -(-size // 1024), f"{problem}: {size} bytes of them are used at once")
+        problem = f"{name}: stationary.kib must be at least {-(-size // 1024)} for its weights of "
+        problem += f"{packed.inputs} inputs, {size} bytes of which are used at once"
+        yield Need("stationary.kib", -(-size // 1024), problem)
 
 
 def padding_bytes(graph: Graph, pixels: Node) -> list[int]:

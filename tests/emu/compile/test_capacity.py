@@ -156,7 +156,8 @@ def test_what_to_set_suffices_and_nothing_less(image):
         (
             {"classes": 5000},
             {},
-            "decoder.mask_norm: rows of 5000 do not fit into units.layernorm_length, which reaches 4096",
+            "decoder.mask_norm: units.layernorm_length must be at least 5000 for its rows, "
+            "not at most 4096",
         ),
         (
             {"image": (8192, 8192)},

@@ -31,7 +31,9 @@ def refusal(graph, target=None):
 
 def test_rows_of_layernorm():
     key = "units.layernorm_length"
-    sentence = f"rows of 1032 do not fit into {key}: set {key} to at least 2048 (it is 1024)"
+    sentence = (
+        f"{key} must be at least 1032 for its rows, not 1024: set {key} to at least 2048 (it is 1024)"
+    )
     assert refusal(of(embed=1032)) == f"encoder.norm: {sentence}"
     assert refusal(of(classes=1032)) == f"decoder.mask_norm: {sentence}"
 
@@ -39,7 +41,9 @@ def test_rows_of_layernorm():
 def test_rows_of_shiftmax_and_gelu():
     short = replace(machine(), row_length=1024)
     key = "units.row_length"
-    sentence = f"rows of 1027 do not fit into {key}: set {key} to at least 1027 (it is 1024)"
+    sentence = (
+        f"{key} must be at least 1027 for its rows, not 1024: set {key} to at least 1027 (it is 1024)"
+    )
     long = of(image=(8, 8 * 1024))
     assert refusal(long, short) == f"decoder.blocks.0.shiftmax: {sentence}"
     wide = with_hidden(small_graph((20, 28)), "decoder.blocks.1", 1025)
