@@ -33,7 +33,11 @@ SEQUENCER = (
     f"{WORDS}::test_the_lowest_unit_and_the_word_come_first",
     "tests/hw/sequencer/test_sequencer_fetch.py",
 )
-CONTROL = ("tests/hw/sequencer/test_control.py", "tests/hw/sequencer/test_watchdog.py")
+CONTROL = (
+    "tests/hw/sequencer/test_control_ports.py",
+    "tests/hw/sequencer/test_control.py",
+    "tests/hw/sequencer/test_watchdog.py",
+)
 TARGETS = {
     target.name: target
     for target in (

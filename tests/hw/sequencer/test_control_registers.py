@@ -15,7 +15,7 @@ from intarsia.hw.sequencer import control
 from intarsia.hw.sequencer.control import Control
 from intarsia.hw.sequencer.counters import Counters
 from tests.arch.machines import MACHINE
-from tests.hw.controlled import Controlled, Units, simulate
+from tests.hw.controlled import DEPTH, TABLE_DEPTH, Controlled, Units, simulate
 from tests.hw.host import Host
 
 PLACES = {
@@ -54,7 +54,7 @@ def test_high_and_low_words_of_every_counter(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_start_says_whether_to_fetch() -> None:
     """For one cycle, and from where."""
-    dut = Control(MACHINE, depth=16, segments=4)
+    dut = Control(MACHINE, depth=DEPTH, segments=TABLE_DEPTH)
     seen: list[tuple[int, int]] = []
 
     async def body(ctx: Any, host: Host) -> None:
