@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
+
+BYTES = {dtype: np.dtype(dtype).itemsize for dtype in ("int8", "uint8", "int16", "uint16")}
+"""Of an element, by type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +28,13 @@ class View:
         rows, columns = part if isinstance(part, tuple) else (part, slice(None))
         top, bottom, _ = rows.indices(self.rows)
         left, right, _ = columns.indices(self.columns)
-        return replace(
-            self,
-            address=self.address + top * self.stride + left * self.item,
-            rows=bottom - top,
-            columns=right - left,
-        )
+        address = self.address + top * self.stride + left * self.item
+        return View(address, self.stride, bottom - top, right - left, self.dtype)
 
     @property
     def item(self) -> int:
         """Bytes of an element."""
-        return np.dtype(self.dtype).itemsize
+        return BYTES[self.dtype]
 
     @property
     def wide(self) -> bool:
