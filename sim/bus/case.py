@@ -7,8 +7,10 @@ from typing import Literal
 
 Writes = tuple[tuple[int, int], ...]
 """Of registers: address and word."""
-Answer = Literal["decerr", "id", "silent", "slverr"]
-"""How a word of DRAM answers that is not as it should be: an error, another id, never."""
+BadAnswer = Literal["decerr", "exokay", "id", "slverr"]
+"""Of a word of DRAM, a bus error each: an error, the OK of an exclusive access, another id."""
+Answer = BadAnswer | Literal["silent"]
+"""How a word of DRAM answers that is not as it should be: a bus error, or never."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from itertools import product
+from typing import Any, get_args
 
 import numpy as np
 
@@ -17,13 +18,14 @@ from intarsia.hw.interfaces.axi import bus_width
 from intarsia.hw.interfaces.ports import BUS_ERROR
 from intarsia.hw.sequencer.control import CODE
 from intarsia.hw.sequencer.sequencer import WATCHDOG_ERROR
-from intarsia.sim.bus.case import Answer, Case, Run, Stop, Writes
+from intarsia.sim.bus.case import Answer, BadAnswer, Case, Run, Stop, Writes
 from intarsia.sim.bus.design import MACHINE
 from intarsia.sim.bus.material import Material, Place, encoded, random_material, touches
 from intarsia.sim.bus.monitor import CHANNELS
 from intarsia.sim.bus.wrong import KINDS, Wrong, spoiled
 
 ALL = tuple(" ".join(channel) for channel in CHANNELS)
+BAD: tuple[BadAnswer, ...] = get_args(BadAnswer)
 SPACES = {
     Unit.ARRAY: Space.STATIONARY,
     Unit.LAYERNORM: Space.CONSTANTS,
@@ -111,10 +113,16 @@ def _failing(material: Material, kind: str, writes: Writes, found: Wrong) -> Run
 
 
 def bus_error(material: Material, writes: Writes, rng: random.Random) -> Run:
-    """A word that does not answer as it should ends the first instruction that touches it."""
+    """A word, of any that are loaded or stored, that answers in any wrong way."""
     unit = rng.choice([u for u in (Unit.LOAD, Unit.STORE) if any(True for _ in touches(material, u))])
+    return _bad_answer(material, writes, rng, unit, rng.choice(BAD))
+
+
+def _bad_answer(
+    material: Material, writes: Writes, rng: random.Random, unit: Unit, answer: BadAnswer
+) -> Run:
+    """A word that does not answer as it should ends the first instruction that touches it."""
     word, place, iteration = _touched(material, unit, rng)
-    answer: Answer = rng.choice(("slverr", "decerr", "id"))
     stop = Stop(BUS_ERROR, unit, material.numbers.index(place.segment), iteration, place.index)
     return material.failing(f"{answer} at {word:#x}", writes, stop, answers={word: answer})
 
@@ -124,6 +132,16 @@ def broken_bus(seed: int) -> Case:
     rng, material = random.Random(seed), random_material(MACHINE, seed)
     runs = bus_error(material, material.writes, rng), bus_error(material, (), rng)
     return Case(f"broken bus {seed}", seed, (*runs, material.run("mended", ())), stalls(rng))
+
+
+def answers(seed: int) -> Case:
+    """Every wrong answer, to a LOAD and to a STORE."""
+    rng, material = random.Random(seed), crowd(seed)
+    runs = [
+        _bad_answer(material, () if k else material.writes, rng, unit, answer)
+        for k, (unit, answer) in enumerate(product((Unit.LOAD, Unit.STORE), BAD))
+    ]
+    return Case(f"answers {seed}", seed, (*runs, material.run("mended", ())), stalls(rng))
 
 
 def _touched(material: Material, unit: Unit, rng: random.Random) -> tuple[int, Place, int]:
@@ -217,8 +235,7 @@ def fetched(seed: int) -> Case:
     writes = tuple((int(at), int(word)) for at, word in work.writes[:-1])
     again = (*material.again, (CODE, work.code_at))
     runs = [material.fetched("at first", writes)]
-    answers: tuple[Answer, ...] = ("slverr", "decerr", "id")
-    for answer in rng.sample(answers, 2):
+    for answer in rng.sample(BAD, 2):
         word, stop = _of_code(material, BUS_ERROR, rng)
         runs.append(material.fetched(f"{answer} at {word:#x}", (), stop, answers={word: answer}))
     after = rng.randrange(1000)
@@ -276,6 +293,7 @@ CASES: dict[str, Callable[[int], Case]] = {
     "wrong": wrong,
     "crowded": crowded,
     "broken_bus": broken_bus,
+    "answers": answers,
     "deadlock": deadlock,
     "silent": silent,
     "resets": resets,

@@ -13,6 +13,8 @@ from intarsia.sim.bus.case import Answer
 
 SIZE = 1 << 19
 QUIET = logging.ERROR
+CODES = {"decerr": AxiResp.DECERR, "exokay": AxiResp.EXOKAY}
+"""Codes that cocotbext-axi's memory has not of its own."""
 
 
 class Faults:
@@ -53,13 +55,13 @@ class Reads(AxiRamRead):
 
     async def _read(self, address: int, length: int) -> Any:
         self.found = await self.faults.answer(address)
-        if self.found in (None, "id"):
+        if self.found in (None, "id", "exokay"):
             return await super()._read(address, length)
         raise ValueError("a word that does not answer")
 
     async def _send(self, beat: Any) -> None:
-        if self.found == "decerr":
-            beat.rresp = AxiResp.DECERR
+        if self.found in CODES:
+            beat.rresp = CODES[self.found]
         elif self.found == "id":
             beat.rid = 1
         await self.send(beat)
@@ -83,8 +85,8 @@ class Writes(AxiRamWrite):
         await super()._write(address, data)
 
     async def _send(self, beat: Any) -> None:
-        if self.found == "decerr":
-            beat.bresp = AxiResp.DECERR
+        if self.found in CODES:
+            beat.bresp = CODES[self.found]
         elif self.found == "id":
             beat.bid = 1
         self.found = None
