@@ -41,8 +41,13 @@ CONTROL = (
 TARGETS = {
     target.name: target
     for target in (
-        Target("sequencer", _sequencer, SEQUENCER, ("sequencer.py", "one_hot.py", "segment_table.py")),
-        Target("queue", _sequencer, SEQUENCER, ("queue.py", "program_memory.py")),
+        Target(
+            "sequencer",
+            _sequencer,
+            SEQUENCER,
+            ("sequencer/sequencer.py", "lib/one_hot.py", "sequencer/segment_table.py"),
+        ),
+        Target("queue", _sequencer, SEQUENCER, ("sequencer/queue.py", "sequencer/program_memory.py")),
         Target("instruction", Legality, ("tests/hw/interfaces/test_instruction.py",)),
         Target(
             "fetch", lambda: Fetch(width=8, depth=sizes.FETCH_DEPTH), ("tests/hw/sequencer/test_fetch.py",)
@@ -57,7 +62,7 @@ TARGETS = {
             "control",
             lambda: Control(MACHINE, depth=controlled.DEPTH, segments=controlled.TABLE_DEPTH),
             CONTROL,
-            ("control.py",),
+            ("sequencer/control.py",),
         ),
         Target("lite", lambda: Lite(address_bits=8), ("tests/hw/sequencer/test_lite.py",)),
         Target("counters", _counters, ("tests/hw/sequencer/test_counters.py",)),
