@@ -12,7 +12,7 @@ from amaranth.lib import wiring
 
 @dataclass(frozen=True)
 class Target:
-    """A component, of which what the files `sources`, from `hw` on, say is mutated, or all if there are none.
+    """A component, of which what the files `sources` (from `hw` on) say is mutated, or all.
 
     tests : files, of which those tests count that build the component with just these parameters
     """
