@@ -304,3 +304,14 @@ def test_assembles_what_the_encoder_does() -> None:
     simulator = Simulator(m)
     simulator.add_testbench(body)
     simulator.run()
+
+
+def test_a_queue_that_fills_its_memory() -> None:
+    """Every place of it: the index in the queue takes all its values."""
+    bench = Bench(8, 2, queue=((0, 0), 0, DEPTH))
+
+    async def body(ctx: Any) -> None:
+        assert await bench.run(ctx) == (bench.wanted, 0)
+
+    bench.simulate(body)
+    assert [at for unit, at, _ in bench.wanted if unit == 0][:DEPTH] == list(range(DEPTH))
