@@ -21,6 +21,9 @@ from intarsia.model.errors import InputError
 METADATA = "intarsia"
 """Metadata entry of our safetensors files: JSON with a network's numbers and `notes`."""
 
+_ARTIFACT = re.compile(r'\s*\{\s*"graph"\s*:')
+"""How the JSON of an integer artifact (`model.integer.artifact`) begins."""
+
 
 @dataclass
 class Checkpoint:
@@ -52,6 +55,8 @@ def open_checkpoint(path: Path) -> Checkpoint:
         held, metadata = read_file(file)
         size = file.stat().st_size
     if METADATA in metadata:
+        if _ARTIFACT.match(metadata[METADATA]):
+            raise InputError(f"{file} must be a FP32 checkpoint, not an integer artifact")
         return Checkpoint(file, held, about=metadata[METADATA])
     state, notes = find_state(held, file)
     state, more = bare(state, lambda names: recognized(names) is not None)

@@ -9,6 +9,7 @@ import torch
 
 from intarsia.model.errors import InputError
 from intarsia.model.networks.checkpoint import load_model
+from intarsia.model.predict import DEFAULT_ARTIFACT, DEFAULT_CHECKPOINT
 from tests.model.checkpoints import vits
 
 LARGE = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(1))
@@ -145,8 +146,6 @@ def test_refusals(tmp_path, kinds, options, message):
 
 
 def test_a_segmenter_is_no_vit(tmp_path):
-    from intarsia.model.predict import DEFAULT_CHECKPOINT
-
     with pytest.raises(InputError, match=r"^network must be segmenter for .*, not vit$"):
         load_model(DEFAULT_CHECKPOINT, network="vit")
     assert load_model(DEFAULT_CHECKPOINT).config.network == "segmenter"
@@ -183,3 +182,10 @@ def _widened(shapes):
         name: tuple(side * 24 if side % vits.D == 0 else side for side in shape)
         for name, shape in shapes.items()
     }
+
+
+def test_an_artifact_is_no_checkpoint():
+    with pytest.raises(
+        InputError, match="scenes.intarsia must be a FP32 checkpoint, not an integer artifact$"
+    ):
+        load_model(DEFAULT_ARTIFACT, network="vit")
