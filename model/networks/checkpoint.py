@@ -12,7 +12,7 @@ import torch
 from intarsia.model.checkpoints.encoder import encoder_state
 from intarsia.model.checkpoints.facts import Facts, facts_of, patch_of
 from intarsia.model.checkpoints.load import Checkpoint, open_checkpoint
-from intarsia.model.checkpoints.tensors import State
+from intarsia.model.checkpoints.tensors import State, shape_of, some
 from intarsia.model.errors import InputError
 from intarsia.model.messages import shortened
 from intarsia.model.networks import find
@@ -101,6 +101,8 @@ def _vit(
     source = found.source
     unused = () if network.task == "classification" else UNUSED  # a classifier runs all that it has
     state = {key: value for key, value in found.state.items() if not key.startswith(unused)}
+    if dropped := [key for key in found.state if key not in state]:
+        found.notes.append(f"not used: {some(dropped)}")
     patch = patch_of(state, source)
     window = found.described.image or image or (patch, patch)
     facts = facts_of(state, (-(-window[0] // patch), -(-window[1] // patch)), source)
@@ -151,7 +153,9 @@ def _config(
     """The numbers that the tensors prove, with pixels and heads, held against the size."""
     named = None if size is None else network.named(size)
     if facts.mlp_ratio is None:
-        raise InputError("channels of the MLP must be a multiple of embed, not another number")
+        key = "blocks.0.mlp.fc1.weight"
+        shape = shape_of(found.state.get(key)) or "none"
+        raise InputError(f"{key} must have a multiple of embed ({facts.embed}) as its rows, not {shape}")
     numbers: dict[str, Any] = {
         "embed": facts.embed,
         "heads": heads,

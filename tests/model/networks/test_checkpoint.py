@@ -189,3 +189,16 @@ def test_an_artifact_is_no_checkpoint():
         InputError, match="scenes.intarsia must be a FP32 checkpoint, not an integer artifact$"
     ):
         load_model(DEFAULT_ARTIFACT, network="vit")
+
+
+def test_a_classifier_that_takes_no_part_is_said(tmp_path):
+    said = []
+    load(tmp_path, vits.vit(), network="dinov2", say=said.append)
+    assert "not used: head.weight, head.bias" in said[0]
+
+
+def test_a_first_block_that_is_missing_is_named(tmp_path):
+    state = {key: value for key, value in vits.vit().items() if not key.startswith("blocks.0.")}
+    wanted = r"blocks.0.mlp.fc1.weight must have a multiple of embed \(8\) as its rows, not none$"
+    with pytest.raises(InputError, match=wanted):
+        load(tmp_path, state, network="vit")
