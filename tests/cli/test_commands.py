@@ -158,7 +158,7 @@ def test_outputs_are_looked_at_before_the_work(
 
 def test_train_takes_its_sizes_from_the_checkpoint(capsys, checkpoint, tmp_path):
     start = ("train", "--checkpoint", checkpoint, "--batch", 1, "--steps", 1, "--out", tmp_path / "out")
-    assert "size mini has embed 128" in refused(capsys, *start, "--size", "mini")
+    assert "must have embed 128, heads 2, layers 4 to be of size mini" in refused(capsys, *start, "--size", "mini")
     assert "patch must be 8, as in " in refused(capsys, *start, "--patch", 16)
     assert not (tmp_path / "out").exists()
     found = report(capsys, *start, "--patch", 8)
@@ -248,7 +248,7 @@ def test_quantize_refuses(capsys, checkpoint, tmp_path):
     )
     assert "does not exist" in message("--calibrate", tmp_path / "none", *out)
     assert "gelu must be one of" in message("--gelu", "relu", *out)
-    assert "size tiny has embed 192" in message("--size", "tiny", *out)
+    assert "must have embed 192, heads 3, layers 12 to be of size tiny" in message("--size", "tiny", *out)
     assert "must end in .intarsia" in message("--out", tmp_path / "x.bin")
     assert "HEIGHTxWIDTH" in message("--image", "512", *out)
     assert not list(tmp_path.glob("x.*"))
