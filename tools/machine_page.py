@@ -22,7 +22,7 @@ from intarsia.arch.isa.operand import Extent, Operand, When
 from intarsia.arch.isa.record import Record, Scalar
 from intarsia.arch.legal import NAMES
 from intarsia.arch.machine import KEYS
-from intarsia.model.files import replacing
+from tools.page import renew, with_table
 
 PAGE = Path("docs/machine.md")
 RECORDS = {"an output of a packed y": OUTPUT, "a channel of a slot": CHANNEL}
@@ -217,18 +217,13 @@ def table(rows: Iterator[list[str]]) -> str:
 def renewed(page: str) -> str:
     """The page with the tables of today."""
     for name, rows in TABLES.items():
-        begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
-        head, found, rest = page.partition(begin)
-        assert found, f"{PAGE} has no {begin}"
-        page = f"{head}{begin}\n{table(rows())}\n{end}{rest.partition(end)[2]}"
+        page = with_table(page, name, table(rows()))
     return page
 
 
 def main() -> None:
     """Puts the tables into the page."""
-    text = renewed(PAGE.read_text(encoding="utf-8"))
-    with replacing(PAGE) as path:
-        path.write_text(text, encoding="utf-8")
+    renew(PAGE, renewed)
 
 
 if __name__ == "__main__":

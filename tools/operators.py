@@ -8,13 +8,12 @@ from __future__ import annotations
 import inspect
 from pathlib import Path
 
-from intarsia.model.files import replacing
 from intarsia.model.integer.operators import Operator
 from intarsia.model.integer.rules import Allowed
 from intarsia.model.ops import OPERATORS
+from tools.page import renew, with_table
 
 PAGE = Path("docs/artifact.md")
-BEGIN, END = "<!-- operators: begin -->", "<!-- operators: end -->"
 
 
 def table() -> str:
@@ -62,15 +61,12 @@ def _number(value: int) -> str:
 
 def renewed(page: str) -> str:
     """The page with the table of today's operators."""
-    head, _, rest = page.partition(BEGIN)
-    return f"{head}{BEGIN}\n{table()}\n{END}{rest.partition(END)[2]}"
+    return with_table(page, "operators", table())
 
 
 def main() -> None:
     """Puts the table into the page."""
-    text = renewed(PAGE.read_text(encoding="utf-8"))
-    with replacing(PAGE) as path:
-        path.write_text(text, encoding="utf-8")
+    renew(PAGE, renewed)
 
 
 if __name__ == "__main__":

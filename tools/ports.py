@@ -11,12 +11,11 @@ from amaranth.hdl import Fragment
 
 from intarsia.arch.machine import Machine
 from intarsia.hw.units.registry import UNITS
-from intarsia.model.files import replacing
 from intarsia.sim.payload import Payload
 from intarsia.sim.ports import stream_payloads
+from tools.page import renew, with_table
 
 PAGE = Path("docs/verification.md")
-BEGIN, END = "<!-- ports: begin -->", "<!-- ports: end -->"
 
 
 def table(machine: Machine) -> str:
@@ -42,15 +41,12 @@ def _fields(payload: Payload) -> str:
 
 def renewed(page: str) -> str:
     """The page with the table of the machine `edge`."""
-    head, _, rest = page.partition(BEGIN)
-    return f"{head}{BEGIN}\n{table(Machine.load('edge'))}\n{END}{rest.partition(END)[2]}"
+    return with_table(page, "ports", table(Machine.load("edge")))
 
 
 def main() -> None:
     """Puts the table into the page."""
-    text = renewed(PAGE.read_text(encoding="utf-8"))
-    with replacing(PAGE) as path:
-        path.write_text(text, encoding="utf-8")
+    renew(PAGE, renewed)
 
 
 if __name__ == "__main__":
