@@ -158,7 +158,9 @@ def test_outputs_are_looked_at_before_the_work(
 
 def test_train_takes_its_sizes_from_the_checkpoint(capsys, checkpoint, tmp_path):
     start = ("train", "--checkpoint", checkpoint, "--batch", 1, "--steps", 1, "--out", tmp_path / "out")
-    assert "must have embed 128, heads 2, layers 4 to be of size mini" in refused(capsys, *start, "--size", "mini")
+    assert "must have embed 128, heads 2, layers 4 to be of size mini" in refused(
+        capsys, *start, "--size", "mini"
+    )
     assert "patch must be 8, as in " in refused(capsys, *start, "--patch", 16)
     assert not (tmp_path / "out").exists()
     found = report(capsys, *start, "--patch", 8)
